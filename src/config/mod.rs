@@ -1,0 +1,135 @@
+//! The configuration, valid by construction: whoever holds a [`Config`] need not check it.
+//!
+//! Knows what the options mean and their defaults; knows nothing of sockets, tokens or threads.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::secret::ClientSecret;
+
+/// What one configuration file says.
+#[derive(Debug)]
+pub struct Config {
+    /// The accounts, in the file's order; at least one, and no name twice.
+    pub accounts: Vec<Arc<Account>>,
+    /// Run when an account needs authorising.
+    pub auth_notify_cmd: Option<String>,
+    /// How long until a person is reminded of a login that is still wanted.
+    pub auth_notify_interval: Duration,
+    /// Run when something went wrong that a person should know of; syslog gets it where unset.
+    pub error_notify_cmd: Option<String>,
+    /// Run for each event in an account's life.
+    pub token_event_cmd: Option<String>,
+    /// Run once the server is ready.
+    pub startup_cmd: Option<String>,
+    /// Where the browser finds the redirect listener.
+    pub http_listen: Listen,
+}
+
+/// Where a redirect listener listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// Not at all.
+    Off,
+    /// At a free port, the same on 127.0.0.1 and on ::1.
+    FreePort,
+    /// At this loopback address (and, where it can be had, at the other family's loopback address
+    /// with the same port, since `localhost` may mean either).
+    At(SocketAddr),
+}
+
+/// The name of an account: not empty and without control characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountName(Arc<str>);
+
+impl AccountName {
+    /// `None` where `name` cannot be an account's name.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        let valid = !name.is_empty() && !name.chars().any(char::is_control);
+        valid.then(|| Self(name.into()))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AccountName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for AccountName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One account: whom to ask for tokens, and how to look after them.
+#[derive(Debug)]
+pub struct Account {
+    /// Its name, unique in the configuration.
+    pub name: AccountName,
+    /// What a token was issued under.
+    pub authority: Authority,
+    /// When to refresh, and how to retry.
+    pub refresh: RefreshPolicy,
+    /// Decides whether repeated failures are passing: exit status 0 says so.
+    pub transient_error_if_cmd: Option<String>,
+    /// PEM certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The security-relevant part of an account. A token survives a reload or a restart exactly when
+/// the authority under which it was issued is unchanged.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// The authorisation endpoint (RFC 6749 section 3.1).
+    pub auth_uri: Url,
+    /// The token endpoint (RFC 6749 section 3.2).
+    pub token_uri: Url,
+    /// The client identifier (RFC 6749 section 2.2).
+    pub client_id: String,
+    /// How the client authenticates at the token endpoint.
+    pub client_auth: ClientAuth,
+    /// The scopes asked for (RFC 6749 section 3.3).
+    pub scopes: Vec<String>,
+    /// The resource indicator (RFC 8707).
+    pub resource: Option<String>,
+    /// Where the browser is sent after authorisation (RFC 6749 section 3.1.2).
+    pub redirect_uri: RedirectUri,
+    /// Further fields of the authorisation URL, in order; `login_hint` is one of them.
+    pub auth_uri_fields: Vec<(String, String)>,
+}
+
+/// Client authentication (RFC 6749 section 2.3). A method that needs a secret has it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// A public client: only its `client_id` is sent.
+    None,
+    /// Identifier and secret in the request's body.
+    Post(ClientSecret),
+    /// Identifier and secret in the HTTP Basic header.
+    Basic(ClientSecret),
+}
+
+/// When tokens are refreshed. All durations are positive but `before_expiry`, which may be zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshPolicy {
+    /// This long before the access token expires.
+    pub before_expiry: Duration,
+    /// At least this often, whatever the provider said of the token's life.
+    pub at_least: Duration,
+    /// The first gap after a passing failure.
+    pub retry: Duration,
+}

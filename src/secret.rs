@@ -1,0 +1,88 @@
+//! Secrets: values that must never be printed and that are wiped when they are let go of.
+//!
+//! Knows nothing of what the secrets are for. Every read of a secret goes through `expose`, so
+//! that all places which handle one can be found by that word.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+macro_rules! secrets {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(PartialEq, Eq)]
+        pub struct $name(Zeroizing<String>);
+
+        impl $name {
+            /// Takes the text over; it is wiped when this value is dropped.
+            #[must_use]
+            pub fn new(text: String) -> Self {
+                Self(Zeroizing::new(text))
+            }
+
+            /// The secret itself. Never log what this returns.
+            #[must_use]
+            pub fn expose(&self) -> &str {
+                &self.0
+            }
+
+            /// A second copy of the secret, for a request that is about to be sent.
+            #[must_use]
+            pub fn duplicate(&self) -> Self {
+                Self(self.0.clone())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    )*};
+}
+
+secrets! {
+    /// An access token (RFC 6749 section 1.4).
+    AccessToken;
+    /// A refresh token (RFC 6749 section 1.5).
+    RefreshToken;
+    /// The client's secret (RFC 6749 section 2.3.1).
+    ClientSecret;
+    /// A PKCE code verifier (RFC 7636 section 4.1).
+    Verifier;
+    /// An authorisation code (RFC 6749 section 1.3.1).
+    Code;
+    /// The `state` of an authorisation request (RFC 6749 section 10.12).
+    AuthState;
+    /// A text that contains secrets: a dump, or a form on its way to the provider.
+    SecretText;
+}
+
+impl AuthState {
+    /// Whether `candidate` is this state, in a time that does not depend on where they differ.
+    #[must_use]
+    pub fn matches(&self, candidate: &str) -> bool {
+        self.0.as_bytes().ct_eq(candidate.as_bytes()).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing_of_a_secret() {
+        let token = AccessToken::new("ya29.secret".into());
+        assert_eq!(format!("{token:?}"), "AccessToken(..)");
+    }
+
+    #[test]
+    fn a_state_matches_only_itself() {
+        let state = AuthState::new("abc".into());
+        assert!(state.matches("abc"));
+        assert!(!state.matches("abd"));
+        assert!(!state.matches("ab"));
+        assert!(!state.matches(""));
+    }
+}
