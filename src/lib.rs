@@ -14,4 +14,6 @@
 
 pub mod clock;
 pub mod config;
+pub mod oauth;
+pub mod protocol;
 pub mod secret;

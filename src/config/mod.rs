@@ -2,6 +2,8 @@
 //!
 //! Knows what the options mean and their defaults; knows nothing of sockets, tokens or threads.
 
+pub mod redirect_uri;
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use url::Url;
 
+pub use self::redirect_uri::RedirectUri;
 use crate::secret::ClientSecret;
 
 /// What one configuration file says.

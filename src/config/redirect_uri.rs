@@ -1,0 +1,152 @@
+//! An account's redirect URI, kept as it was written: providers compare it byte by byte, so it is
+//! never normalised, and the only thing ever put in is the listener's port.
+
+use url::{Host, Url};
+
+/// A redirect URI (RFC 8252 section 7.3): http on a loopback host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedirectUri {
+    /// As written, up to where a port belongs.
+    head: String,
+    /// The port, where the URI names one.
+    port: Option<u16>,
+    /// As written, from the path on.
+    tail: String,
+    /// The path of a request that comes back to this URI; never empty.
+    path: String,
+}
+
+/// What is wrong with a redirect URI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BadRedirectUri {
+    /// It is not a URI, for this reason.
+    NotAUri(String),
+    /// It has another scheme than http.
+    Scheme(String),
+    /// Its host is not `localhost`, `127.0.0.1` or `[::1]`.
+    NotLoopback(String),
+    /// It has a fragment (RFC 6749 section 3.1.2 forbids it).
+    Fragment,
+    /// It names a user or a password.
+    Credentials,
+}
+
+impl RedirectUri {
+    /// Reads `text`.
+    ///
+    /// # Errors
+    /// Where `text` is not an http URI on a loopback host, or has a fragment or credentials.
+    pub fn parse(text: &str) -> Result<Self, BadRedirectUri> {
+        let url = Url::parse(text).map_err(|error| BadRedirectUri::NotAUri(error.to_string()))?;
+        if url.scheme() != "http" {
+            return Err(BadRedirectUri::Scheme(url.scheme().into()));
+        }
+        if url.fragment().is_some() {
+            return Err(BadRedirectUri::Fragment);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(BadRedirectUri::Credentials);
+        }
+        if !is_loopback(url.host()) {
+            return Err(BadRedirectUri::NotLoopback(
+                url.host_str().unwrap_or_default().into(),
+            ));
+        }
+        let (head, port, tail) = split_at_port(text)
+            .ok_or_else(|| BadRedirectUri::NotAUri("it is not written out in full".into()))?;
+        Ok(Self {
+            head: head.into(),
+            port,
+            tail: tail.into(),
+            path: url.path().into(),
+        })
+    }
+
+    /// The URI to send: with the listener's port where it names none of its own.
+    #[must_use]
+    pub fn with_port(&self, listener_port: u16) -> String {
+        let port = self.port.unwrap_or(listener_port);
+        format!("{}:{port}{}", self.head, self.tail)
+    }
+
+    /// The port, where the URI names one.
+    #[must_use]
+    pub const fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The path that the browser asks for when it comes back.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+/// Whether a host is this machine, by name or by address.
+#[must_use]
+pub fn is_loopback(host: Option<Host<&str>>) -> bool {
+    match host {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// `http://host`, the port, and the rest. `None` where the text, although a parser makes a URI of
+/// it, is not spelled `scheme://host[:port]...`.
+fn split_at_port(text: &str) -> Option<(&str, Option<u16>, &str)> {
+    let host_at = text.find("://")? + 3;
+    let authority_end = text[host_at..]
+        .find(['/', '?', '\\'])
+        .map_or(text.len(), |at| host_at + at);
+    let authority = &text[host_at..authority_end];
+    let colon = match authority.rfind(']') {
+        Some(bracket) => authority[bracket..].find(':').map(|at| bracket + at),
+        None => authority.find(':'),
+    };
+    let tail = &text[authority_end..];
+    match colon.map(|at| host_at + at) {
+        None => Some((&text[..authority_end], None, tail)),
+        Some(colon) if colon + 1 == authority_end => Some((&text[..colon], None, tail)),
+        Some(colon) => {
+            let port = text[colon + 1..authority_end].parse().ok()?;
+            Some((&text[..colon], Some(port), tail))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_put_in_and_nothing_else_changes() {
+        let cases = [
+            ("http://localhost", "http://localhost:77"),
+            ("http://localhost/", "http://localhost:77/"),
+            ("http://127.0.0.1/", "http://127.0.0.1:77/"),
+            ("http://[::1]/back?x=%20", "http://[::1]:77/back?x=%20"),
+            ("http://localhost?x=1", "http://localhost:77?x=1"),
+            ("http://localhost:80/", "http://localhost:80/"),
+            ("http://[::1]:99", "http://[::1]:99"),
+            ("http://LOCALHOST:/A", "http://LOCALHOST:77/A"),
+        ];
+        for (written, sent) in cases {
+            assert_eq!(RedirectUri::parse(written).unwrap().with_port(77), sent);
+        }
+    }
+
+    #[test]
+    fn what_is_refused() {
+        use BadRedirectUri as Bad;
+        let of = |text| RedirectUri::parse(text).unwrap_err();
+        assert_eq!(of("https://localhost/"), Bad::Scheme("https".into()));
+        assert_eq!(of("http://example.com/"), Bad::NotLoopback("example.com".into()));
+        assert_eq!(of("http://localhost/#x"), Bad::Fragment);
+        assert_eq!(of("http://me:pw@localhost/"), Bad::Credentials);
+        assert!(matches!(of("localhost"), Bad::NotAUri(_)));
+        assert!(matches!(of("http:localhost/"), Bad::NotAUri(_)));
+        assert!(matches!(of("http://localhost:99999/"), Bad::NotAUri(_)));
+    }
+}

@@ -1,0 +1,137 @@
+//! The control protocol: what a client and the server say to each other, its limits, and how it
+//! is written. The only place that knows the wire.
+//!
+//! A client sends one request: a line of fields with tabs between them, the first of which is the
+//! verb. `restore` names in its second field how many bytes follow the line. The server sends one
+//! reply, a line with its kind and the number of bytes that follow, so that a reply which was cut
+//! off is never taken for a whole one, and closes the connection. Account names have no control
+//! characters, so no field needs quoting.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::{AccessToken, SecretText};
+
+/// The longest request, but for `restore`: an account's name is the longest thing in it.
+pub const MAX_REQUEST: usize = 64 * 1024;
+/// The longest dump that can be restored: some 4 KiB for each of 4,000 accounts.
+pub const MAX_DUMP: usize = 16 * 1024 * 1024;
+/// How long a client may take to send its request.
+pub const REQUEST_TIME: Duration = Duration::from_secs(5);
+/// The longest reply that a client reads: a dump and some.
+pub const MAX_REPLY: usize = 64 * 1024 * 1024;
+
+/// What a client asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Request {
+    /// The access token of this account.
+    Show(String),
+    /// Refresh this account's token, or start a login.
+    Refresh(String),
+    /// Forget this account's tokens.
+    Revoke(String),
+    /// Read the configuration again.
+    Reload,
+    /// Every account's state, as JSON ([`Status`]).
+    Status,
+    /// The server's own facts, as JSON ([`ServerInfo`]).
+    Info,
+    /// The token state, as a dump.
+    Dump,
+    /// Take the token state from this dump.
+    Restore(SecretText),
+    /// End.
+    Shutdown,
+}
+
+/// What the server answers.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Done; the text, if any, is for the user to read (on stderr).
+    Done(String),
+    /// An access token.
+    Token(AccessToken),
+    /// A document for stdout: a dump, or JSON.
+    Document(SecretText),
+    /// The user must log in first, at this URL.
+    LoginNeeded(String),
+    /// Try again later, for this reason.
+    TryLater(String),
+    /// It cannot be done, for this reason (which may have several lines).
+    Error(String),
+}
+
+/// Every account's state.
+#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Status {
+    /// In the configuration's order.
+    pub accounts: Vec<AccountStatus>,
+}
+
+/// One account's state. Times are RFC 3339, in UTC.
+#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct AccountStatus {
+    /// The account's name.
+    pub account: String,
+    /// What can be had of it now.
+    pub state: AccountState,
+    /// When the access token expires (or expired).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expires_at: Option<String>,
+    /// When the tokens at hand were obtained.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub obtained_at: Option<String>,
+    /// Whether there is a refresh token.
+    pub refreshable: bool,
+    /// Whether a request to the provider is under way.
+    pub busy: bool,
+    /// When the next refresh, or the next try of one, is due.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_refresh_at: Option<String>,
+    /// The scopes that the provider granted, where it named them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub granted_scope: Option<String>,
+    /// Where the user must log in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url: Option<String>,
+    /// What went wrong last, since the last success.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_error: Option<String>,
+    /// When that was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_error_at: Option<String>,
+}
+
+/// What can be had of an account.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountState {
+    /// Nothing is known and nothing is under way: `show` starts a login.
+    Empty,
+    /// The user must visit a URL.
+    Pending,
+    /// The user did; the code is being exchanged.
+    Exchanging,
+    /// There is an access token.
+    Active,
+    /// The access token has expired and is being refreshed.
+    Expired,
+}
+
+/// What the server says of itself.
+#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// The program's version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// The configuration file in force.
+    pub config: String,
+    /// Where the redirect listener listens, `127.0.0.1:1234` for example.
+    pub http_listen: Vec<String>,
+    /// How many accounts there are.
+    pub accounts: usize,
+    /// When it started, RFC 3339.
+    pub started_at: String,
+}
