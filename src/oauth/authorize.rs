@@ -49,6 +49,16 @@ pub struct AuthorizationError {
     pub description: Option<String>,
 }
 
+impl std::fmt::Display for AuthorizationError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.error)?;
+        match &self.description {
+            Some(description) => write!(f, ": {description}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Why a query is no callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadCallback {

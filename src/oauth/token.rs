@@ -11,8 +11,8 @@ use crate::secret::{AccessToken, Code, RefreshToken, SecretText, Verifier};
 pub struct Grant {
     /// The access token; never empty.
     pub access_token: AccessToken,
-    /// How long it lives; `None` where the provider did not say. Zero where it had expired when
-    /// it came.
+    /// How long it lives; `None` where the provider did not say. Never zero: a token that had
+    /// expired when it came is a [`Failure`].
     pub lifetime: Option<Duration>,
     /// A refresh token, where one came; never empty.
     pub refresh_token: Option<RefreshToken>,
@@ -69,7 +69,12 @@ pub struct TokenRequest {
 
 /// The form that turns a code into tokens (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
 #[must_use]
-pub fn exchange_request(_authority: &Authority, _redirect_uri: &str, _code: &Code, _verifier: &Verifier) -> TokenRequest {
+pub fn exchange_request(
+    _authority: &Authority,
+    _redirect_uri: &str,
+    _code: &Code,
+    _verifier: &Verifier,
+) -> TokenRequest {
     unimplemented!()
 }
 
