@@ -14,6 +14,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod exit;
 pub mod oauth;
 pub mod protocol;
 pub mod secret;
