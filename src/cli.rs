@@ -29,7 +29,7 @@ pub enum Command {
 /// How the server is started.
 #[derive(Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct ServerOptions {
-    /// Read the configuration from this file
+    /// Read the configuration from this file instead of pizauth.conf
     #[arg(short = 'c', value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     /// Stay in the foreground, and log to standard error
@@ -88,8 +88,7 @@ pub enum Shell {
     Fish,
 }
 
-/// OAuth2 access tokens for mail programs: obtained through the browser, kept fresh, handed out on
-/// request
+/// OAuth2 access tokens for mail programs: obtained in the browser, kept fresh
 #[derive(Debug, Parser)]
 #[command(
     name = "pizauth",
@@ -141,7 +140,7 @@ enum Subcommand {
     Restore,
     /// Find every mistake in the configuration, without a server
     Check {
-        /// Check this file
+        /// Check this file instead of pizauth.conf
         #[arg(short = 'c', value_name = "FILE", value_hint = ValueHint::FilePath)]
         config: Option<PathBuf>,
     },
