@@ -12,9 +12,18 @@
 //! and nothing of the server. [`oauth`] and [`vault`] decide and do nothing: no socket, thread,
 //! lock or clock is in them. [`sys`] has the only unsafe code.
 
+pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
+pub mod console;
+pub mod exit;
 pub mod oauth;
+pub mod paths;
 pub mod protocol;
 pub mod secret;
+pub mod server;
+pub mod sys;
 pub mod vault;
+
+mod logging;

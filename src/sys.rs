@@ -3,6 +3,7 @@
 //! Knows nothing of pizauth: each function is a small piece of the system under one name.
 
 use std::io;
+use std::mem::{offset_of, size_of};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -10,6 +11,10 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{ForkResult, Pid};
+
+/// The longest path that a Unix socket can have here, in bytes: the kernel's field less its NUL.
+pub const MAX_SOCKET_PATH: usize =
+    size_of::<libc::sockaddr_un>() - offset_of!(libc::sockaddr_un, sun_path) - 1;
 
 /// The user at the other end of a Unix socket.
 ///
