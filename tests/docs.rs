@@ -23,6 +23,11 @@ account "a" {
 }
 "#;
 
+/// The sections of pizauth.conf(5) with settings.
+const GLOBAL: &str = "GLOBAL SETTINGS";
+const BOTH: &str = "SETTINGS OF BOTH KINDS";
+const ACCOUNT: &str = "SETTINGS OF ACCOUNTS";
+
 type Names = BTreeSet<String>;
 
 /// One command: its options, `-u` or `--json`, and the names of what they and the command take.
@@ -57,14 +62,17 @@ fn every_command_and_option_is_described() {
 
 #[test]
 fn every_setting_is_described() {
-    let items = PIZAUTH_CONF_5
-        .lines()
-        .filter(|line| line.starts_with(".It Ic "));
-    let described = items.flat_map(|line| {
-        let (names, _value) = line[".It Ic ".len()..].split_once('=').unwrap();
-        names.split(" , ").map(|name| name.trim().to_owned())
-    });
-    assert_eq!(described.collect::<Names>(), settings());
+    let mut described = BTreeMap::new();
+    for heading in [GLOBAL, BOTH, ACCOUNT] {
+        let part = section(PIZAUTH_CONF_5, heading);
+        for item in part.lines().filter_map(|line| line.strip_prefix(".It Ic ")) {
+            let (names, _value) = item.split_once('=').unwrap();
+            for name in names.split(" , ").map(|name| name.trim().to_owned()) {
+                assert_eq!(described.insert(name, heading), None, "twice: {item}");
+            }
+        }
+    }
+    assert_eq!(described, settings());
 }
 
 #[test]
@@ -75,7 +83,7 @@ fn the_manual_mentions_nothing_that_does_not_exist() {
             assert!(commands.contains_key(name), "no such command: {name}");
         }
         for name in arguments(page, "Ic") {
-            assert!(settings.contains(name), "no such setting: {name}");
+            assert!(settings.contains_key(name), "no such setting: {name}");
         }
     }
 }
@@ -166,9 +174,19 @@ fn program() -> BTreeMap<String, Usage> {
     usages.collect()
 }
 
-/// The names of all settings, other names for the same one included.
-fn settings() -> Names {
-    names(pizauth::config::option_names())
+/// The names of all settings, other names for the same one included, and the section of
+/// pizauth.conf(5) that each belongs in.
+fn settings() -> BTreeMap<String, &'static str> {
+    let mut settings = BTreeMap::new();
+    for (names, place) in pizauth::config::option_names() {
+        let heading = match format!("{place:?}").as_str() {
+            "Global" => GLOBAL,
+            "Account" => ACCOUNT,
+            _ => BOTH,
+        };
+        settings.extend(names.iter().map(|&name| (name.to_owned(), heading)));
+    }
+    settings
 }
 
 fn assert_valid(source: &str, name: &str) {
