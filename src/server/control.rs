@@ -43,8 +43,8 @@ impl Door for Control {
         Ok(None)
     }
 
-    fn framing(&self, received: &[u8], known: usize) -> Framing {
-        match protocol::framing(received, known) {
+    fn framing(&self, received: &[u8], _known: usize) -> Framing {
+        match protocol::framing(received) {
             protocol::Framing::NeedMore => Framing::NeedMore,
             protocol::Framing::Whole => Framing::Whole,
             protocol::Framing::Bad(reason) => Framing::Bad(reason),
@@ -99,7 +99,7 @@ impl Control {
         let server = Arc::clone(&self.0);
         self.0.clients.submit(key, move || {
             let reply = make(&server);
-            let _ = write_patiently(&stream, reply.encode().expose().as_bytes());
+            let _ = write_patiently(&stream, &reply.encode());
         });
     }
 }
@@ -113,16 +113,14 @@ fn write_patiently(mut stream: &UnixStream, bytes: &[u8]) -> io::Result<()> {
 impl Server {
     /// Sends a reply without waiting: what does not fit into the socket is sent by a worker.
     pub(super) fn reply(self: &Arc<Self>, stream: UnixStream, reply: &Reply) {
-        let encoded = reply.encode();
-        let bytes = encoded.expose().as_bytes();
+        let bytes = reply.encode();
         // A client that is gone already is its own affair.
-        let sent = (&stream).write(bytes).unwrap_or(0);
+        let sent = (&stream).write(&bytes).unwrap_or(0);
         if sent == bytes.len() {
             return;
         }
         self.clients.submit("slow", move || {
-            let rest = encoded.expose().as_bytes().get(sent..).unwrap_or_default();
-            let _ = write_patiently(&stream, rest);
+            let _ = write_patiently(&stream, &bytes[sent..]);
         });
     }
 

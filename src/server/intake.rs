@@ -80,15 +80,42 @@ pub(super) enum Refusal {
 
 /// Puts other listeners in the place of those that an [`Intake`] has.
 pub(super) struct Handle<L> {
-    replacements: Sender<Vec<L>>,
+    sender: Sender<Vec<L>>,
     wake: UnixStream,
+}
+
+/// An [`Intake`]'s end of a [`Handle`].
+pub(super) struct Replacements<L> {
+    receiver: Receiver<Vec<L>>,
+    woken: UnixStream,
+}
+
+/// The means of changing an intake's listeners while it works.
+///
+/// # Errors
+/// Where the system has no descriptors left.
+pub(super) fn replaceable<L>() -> io::Result<(Handle<L>, Replacements<L>)> {
+    let (wake, woken) = UnixStream::pair()?;
+    wake.set_nonblocking(true)?;
+    woken.set_nonblocking(true)?;
+    let (sender, receiver) = channel();
+    Ok((Handle { sender, wake }, Replacements { receiver, woken }))
 }
 
 impl<L> Handle<L> {
     pub(super) fn replace(&self, listeners: Vec<L>) {
         // The intake ends only with the process.
-        let _ = self.replacements.send(listeners);
+        let _ = self.sender.send(listeners);
         let _ = (&self.wake).write(&[1]);
+    }
+}
+
+impl<L> Replacements<L> {
+    /// The latest listeners, where there are any.
+    fn take(&self) -> Option<Vec<L>> {
+        let mut bytes = [0; 64];
+        while matches!((&self.woken).read(&mut bytes), Ok(count) if count > 0) {}
+        self.receiver.try_iter().last()
     }
 }
 
@@ -96,8 +123,7 @@ impl<L> Handle<L> {
 pub(super) struct Intake<D: Door> {
     door: D,
     listeners: Vec<D::Listener>,
-    replacements: Receiver<Vec<D::Listener>>,
-    woken: UnixStream,
+    replacements: Option<Replacements<D::Listener>>,
     parked: Vec<Client<D::Stream>>,
     /// What the parked clients have sent so far, in bytes.
     held: usize,
@@ -123,24 +149,20 @@ struct Ready {
 }
 
 impl<D: Door> Intake<D> {
-    /// # Errors
-    /// Where the system has no descriptors left.
-    pub(super) fn new(door: D, listeners: Vec<D::Listener>) -> io::Result<(Self, Handle<D::Listener>)> {
-        let (wake, woken) = UnixStream::pair()?;
-        wake.set_nonblocking(true)?;
-        woken.set_nonblocking(true)?;
-        let (sender, replacements) = channel();
-        let intake = Self {
+    pub(super) fn new(
+        door: D,
+        listeners: Vec<D::Listener>,
+        replacements: Option<Replacements<D::Listener>>,
+    ) -> Self {
+        Self {
             door,
             listeners,
             replacements,
-            woken,
             parked: Vec::new(),
             held: 0,
             spare: spare(),
             paused: None,
-        };
-        Ok((intake, Handle { replacements: sender, wake }))
+        }
     }
 
     /// Works for as long as the process does.
@@ -150,8 +172,11 @@ impl<D: Door> Intake<D> {
                 Ok(ready) => ready,
                 Err(error) => return error,
             };
-            if ready.woken {
-                self.take_replacements();
+            if ready.woken
+                && let Some(listeners) = self.replacements.as_ref().and_then(Replacements::take)
+            {
+                self.listeners = listeners;
+                continue;
             }
             for index in ready.parked {
                 let client = self.unpark(index);
@@ -174,39 +199,26 @@ impl<D: Door> Intake<D> {
             PollTimeout::try_from(deadline.since(now) + Duration::from_millis(1))
                 .unwrap_or(PollTimeout::MAX)
         });
-        let mut descriptors = Vec::with_capacity(1 + listening + self.parked.len());
-        descriptors.push(PollFd::new(self.woken.as_fd(), PollFlags::POLLIN));
-        descriptors.extend(
-            self.listeners[..listening]
-                .iter()
-                .map(|listener| PollFd::new(listener.as_fd(), PollFlags::POLLIN)),
-        );
-        descriptors.extend(
-            self.parked
-                .iter()
-                .map(|client| PollFd::new(client.stream.as_fd(), PollFlags::POLLIN)),
-        );
+        let clients = self.parked.iter().map(|client| client.stream.as_fd());
+        let listeners = self.listeners[..listening].iter().map(AsFd::as_fd);
+        let woken = self.replacements.iter().map(|replacements| replacements.woken.as_fd());
+        let mut descriptors: Vec<PollFd<'_>> = clients
+            .chain(listeners)
+            .chain(woken)
+            .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN))
+            .collect();
         match poll(&mut descriptors, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let is_ready = |index: usize| descriptors[index].any().unwrap_or(false);
+        let ready = |descriptor: &PollFd<'_>| descriptor.any().unwrap_or(false);
+        let (clients, others) = descriptors.split_at(self.parked.len());
+        let (listeners, woken) = others.split_at(listening);
         Ok(Ready {
-            woken: is_ready(0),
-            listeners: (0..listening).filter(|index| is_ready(1 + index)).collect(),
-            parked: (0..self.parked.len())
-                .rev()
-                .filter(|index| is_ready(1 + listening + index))
-                .collect(),
+            parked: (0..clients.len()).rev().filter(|index| ready(&clients[*index])).collect(),
+            listeners: (0..listening).filter(|index| ready(&listeners[*index])).collect(),
+            woken: woken.iter().any(ready),
         })
-    }
-
-    fn take_replacements(&mut self) {
-        let mut bytes = [0; 64];
-        while matches!((&self.woken).read(&mut bytes), Ok(count) if count > 0) {}
-        if let Some(listeners) = self.replacements.try_iter().last() {
-            self.listeners = listeners;
-        }
     }
 
     fn accept(&mut self, index: usize) {

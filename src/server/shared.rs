@@ -1,10 +1,11 @@
 //! The vault behind its mutex, and the wake-ups that follow from changing it. The guard never
 //! leaves this file, and nothing slow is done under it.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::{self, Moment, Now};
+use crate::server::Settings;
 use crate::sys::Alarm;
 use crate::vault::Vault;
 use crate::vault::order::{Order, Outcome};
@@ -20,23 +21,43 @@ pub(super) struct Shared {
 
 struct State {
     vault: Vault,
+    settings: Arc<Settings>,
     /// What the refresher sleeps until.
     armed: Option<Moment>,
 }
 
 impl Shared {
-    pub(super) fn new(vault: Vault) -> std::io::Result<Self> {
+    pub(super) fn new(vault: Vault, settings: Arc<Settings>) -> std::io::Result<Self> {
         Ok(Self {
-            state: Mutex::new(State { vault, armed: None }),
+            state: Mutex::new(State { vault, settings, armed: None }),
             changed: Condvar::new(),
             alarm: Alarm::new()?,
         })
     }
 
     /// Lets `act` change the vault. What it wants done is for the caller to carry out.
-    pub(super) fn apply<T>(&self, act: impl FnOnce(&mut Vault, Now) -> Outcome<T>) -> (T, Vec<Order>) {
+    pub(super) fn apply<T>(&self, act: impl FnOnce(&mut Vault, Now) -> Outcome<T>) -> Outcome<T> {
+        self.change(|state, now| act(&mut state.vault, now))
+    }
+
+    /// Puts other settings in force, for the vault too.
+    pub(super) fn replace_settings(&self, settings: Arc<Settings>, listener_moved: bool) -> Vec<Order> {
+        let ((), orders) = self.change(|state, now| {
+            let orders = state.vault.reload(&settings.config, listener_moved, now.moment);
+            state.settings = settings;
+            ((), orders)
+        });
+        orders
+    }
+
+    /// What is configured.
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.lock().settings)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State, Now) -> Outcome<T>) -> Outcome<T> {
         let mut state = self.lock();
-        let outcome = act(&mut state.vault, clock::now());
+        let outcome = change(&mut state, clock::now());
         let next = state.vault.next_deadline();
         let sooner = next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed));
         if sooner {
