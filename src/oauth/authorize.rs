@@ -146,11 +146,11 @@ impl Callback {
     pub fn parse(query: &str) -> Result<Self, BadCallback> {
         let mut parameters = Parameters::read(query)?;
         let state = parameters.take("state").ok_or(BadCallback::NotACallback)?;
-        let code = parameters.take("code");
+        let code = parameters.take("code").map(Code::new);
         let description = parameters.take("error_description");
         let outcome = match (parameters.take("error"), code) {
             (Some(error), _) => Err(AuthorizationError::new(&error, description.as_deref())),
-            (None, Some(code)) => Ok(Code::new(code)),
+            (None, Some(code)) => Ok(code),
             (None, None) => return Err(BadCallback::NotACallback),
         };
         Ok(Self {

@@ -325,21 +325,18 @@ fn status_alone(status: u16) -> String {
 /// The access token, where it is one that can be printed on a line and sent in a header: visible
 /// ASCII characters and spaces (RFC 6749 appendix A.12), not spaces alone.
 fn take_access_token(status: u16, members: &mut Members) -> Result<AccessToken, Fault> {
-    let is_usable = |token: &str| {
-        token.bytes().all(|byte| matches!(byte, b' '..=b'~')) && !token.trim().is_empty()
-    };
     if members.access_token == Member::Absent {
-        return Err(Fault::passing(format!(
-            "HTTP {status} without an access token"
-        )));
+        let reason = format!("HTTP {status} without an access token");
+        return Err(Fault::passing(reason));
     }
-    if !members.access_token.text().is_some_and(is_usable) {
-        return Err(Fault::passing(UNUSABLE_TOKEN));
-    }
-    let token = members.access_token.take();
+    let token = members.access_token.take().map(AccessToken::new);
     token
-        .map(AccessToken::new)
+        .filter(|token| is_usable(token.expose()))
         .ok_or_else(|| Fault::passing(UNUSABLE_TOKEN))
+}
+
+fn is_usable(token: &str) -> bool {
+    token.bytes().all(|byte| matches!(byte, b' '..=b'~')) && !token.trim().is_empty()
 }
 
 /// The value of `expires_in`, rounded down; `None` where it is no number.
