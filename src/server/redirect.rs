@@ -8,11 +8,16 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::tz::TimeZone;
+use rand::TryRng;
+use rand::rngs::SysRng;
 use url::Host;
 use zeroize::Zeroizing;
 
-use crate::clock::Moment;
-use crate::config::Listen;
+use crate::clock::{self, Moment};
+use crate::config::{AccountName, Listen};
 use crate::config::redirect_uri::is_loopback;
 use crate::oauth::authorize::{BadCallback, Callback};
 use crate::server::Server;
@@ -118,9 +123,17 @@ impl Door for Redirect {
     }
 
     fn serve(&self, stream: TcpStream, request: Zeroizing<Vec<u8>>) {
-        match read_head(&request).and_then(|target| self.answer(target)) {
-            Ok(ticket) => self.await_login(stream, ticket),
-            Err(page) => send(&stream, &page),
+        let target = match read_head(&request) {
+            Ok(target) => target,
+            Err(page) => return send(&stream, &page),
+        };
+        match self.answer(target) {
+            Answer::Page(page) => send(&stream, &page),
+            Answer::Refused(account, reason) => {
+                let account = account.as_str();
+                send(&stream, &Page::Failed { account, reason: &reason });
+            }
+            Answer::Login(ticket) => self.await_login(stream, ticket),
         }
     }
 
@@ -136,8 +149,18 @@ impl Door for Redirect {
     }
 }
 
+/// What a request leads to.
+enum Answer {
+    /// A page.
+    Page(Page<'static>),
+    /// The provider refused this account's login, for this reason.
+    Refused(AccountName, String),
+    /// A login that will have ended soon.
+    Login(Ticket),
+}
+
 /// The request's target (RFC 9112 section 3.2.1), or what to answer instead.
-fn read_head(head: &[u8]) -> Result<&str, Page> {
+fn read_head(head: &[u8]) -> Result<&str, Page<'static>> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     if !matches!(request.parse(head), Ok(httparse::Status::Complete(_))) {
@@ -169,26 +192,25 @@ fn is_loopback_authority(authority: &str) -> bool {
 }
 
 impl Redirect {
-    /// What a request leads to: a login to wait for, or a page.
-    fn answer(&self, target: &str) -> Result<Ticket, Page> {
+    fn answer(&self, target: &str) -> Answer {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         if !path.starts_with('/') {
-            return Err(Page::BadRequest("the request names no path"));
+            return Answer::Page(Page::BadRequest("the request names no path"));
         }
         let callback = match Callback::parse(query) {
             Ok(callback) => callback,
-            Err(BadCallback::NotACallback) if path == "/" => return Err(Page::Welcome),
-            Err(BadCallback::NotACallback) => return Err(Page::NotFound),
+            Err(BadCallback::NotACallback) if path == "/" && query.is_empty() => {
+                return Answer::Page(Page::Welcome);
+            }
+            Err(BadCallback::NotACallback) => return Answer::Page(Page::NotFound),
             Err(BadCallback::Repeated(_)) => {
-                return Err(Page::BadRequest("the provider's answer says something twice"));
+                return Answer::Page(Page::BadRequest("the provider's answer says something twice"));
             }
         };
         match self.0.apply(|vault, now| vault.callback(path, callback, now.moment)) {
-            Returned::Unknown => Err(Page::UnknownRequest),
-            Returned::Refused(account, reason) => {
-                Err(Page::Failed { account: account.to_string(), reason })
-            }
-            Returned::Accepted(ticket) => Ok(ticket),
+            Returned::Unknown => Answer::Page(Page::UnknownRequest),
+            Returned::Refused(account, reason) => Answer::Refused(account, reason),
+            Returned::Accepted(ticket) => Answer::Login(ticket),
         }
     }
 
@@ -196,28 +218,31 @@ impl Redirect {
     fn await_login(&self, stream: TcpStream, ticket: Ticket) {
         let server = Arc::clone(&self.0);
         self.0.clients.submit("browser", move || {
-            let account = ticket.account().to_string();
-            let ended = server.shared.wait(PATIENCE, |vault| vault.logged_in(&ticket));
-            send(
-                &stream,
-                &match ended {
-                    None => Page::StillWorking { account },
-                    Some(LoggedIn::No(reason)) => Page::Failed { account, reason },
-                    Some(LoggedIn::Yes(expires)) => Page::LoggedIn { account, expires: local_time(expires) },
-                },
-            );
+            let account = ticket.account().as_str();
+            let page = |page| send(&stream, &page);
+            match server.shared.wait(PATIENCE, |vault| vault.logged_in(&ticket)) {
+                None => page(Page::StillWorking { account }),
+                Some(LoggedIn::No(reason)) => page(Page::Failed { account, reason: &reason }),
+                Some(LoggedIn::Yes(expires)) => {
+                    let expires = local_time(expires);
+                    page(Page::LoggedIn { account, expires: Some(&expires) });
+                }
+            }
         });
     }
 }
 
 fn local_time(moment: Moment) -> String {
-    let wall = crate::clock::now().wall_time_of(moment);
-    let zoned = wall.to_zoned(jiff::tz::TimeZone::system());
-    zoned.strftime("%H:%M on %A, %-d %B").to_string()
+    let now = clock::now();
+    let wall = now.wall_time_of(moment);
+    wall.to_zoned(TimeZone::system()).strftime("%H:%M on %A, %-d %B").to_string()
 }
 
 /// Sends a page. It fits into an empty socket's buffer; a browser that does not take it is gone.
 fn send(mut stream: &TcpStream, page: &Page) {
-    let _ = stream.write_all(&page::response(page));
+    // Without random numbers the page's own style and script do not apply; its text is there.
+    let mut nonce = [0; 16];
+    let _ = SysRng.try_fill_bytes(&mut nonce);
+    let _ = stream.write_all(&page::response(page, &URL_SAFE_NO_PAD.encode(nonce)));
     let _ = stream.shutdown(std::net::Shutdown::Write);
 }
