@@ -14,6 +14,10 @@ mod schedule;
 pub mod snapshot;
 mod spent;
 mod step;
+#[cfg(test)]
+mod test_support;
+#[cfg(test)]
+mod tests;
 pub mod token;
 
 use std::collections::HashMap;

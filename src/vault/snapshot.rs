@@ -223,11 +223,11 @@ fn is_newer(undumped: &Undumped, entry: &Entry, now: Now) -> bool {
         .state
         .renewal()
         .map(|held| held.refresh_token.expose());
-    let has_been_here = undumped
-        .refresh_token
-        .as_ref()
-        .is_some_and(|token| held == Some(token.as_str()) || entry.spent.has(token));
-    if has_been_here {
+    let worthless = match &undumped.refresh_token {
+        Some(token) => held == Some(token.as_str()) || entry.spent.has(token),
+        None => held.is_some(),
+    };
+    if worthless {
         return false;
     }
     // Where the dump seems to be of the future, the clock was set back, and tells nothing.

@@ -1,0 +1,10 @@
+//! Tests of the vault, by subject.
+
+mod invariants;
+mod model;
+mod provider;
+mod reload;
+mod scale;
+mod snapshot;
+mod step_table;
+mod times;
