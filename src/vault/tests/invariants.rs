@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::model::{Kind, World};
+use super::job::Kind;
+use super::model::World;
 use crate::oauth::token::{Failure, Grant};
 use crate::secret::AuthState;
 use crate::vault::Vault;
@@ -17,6 +18,14 @@ pub(super) fn refresh_tokens(vault: &Vault) -> HashMap<String, String> {
             let token = entry.state.renewal()?.refresh_token.expose();
             Some((name.to_string(), token.to_owned()))
         })
+        .collect()
+}
+
+/// The number of the request that is under way, by account.
+pub(super) fn requests(vault: &Vault) -> HashMap<String, Option<u64>> {
+    let entries = vault.entries.iter();
+    entries
+        .map(|(name, entry)| (name.to_string(), entry.request))
         .collect()
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the vault, by subject.
 
 mod invariants;
+mod job;
 mod model;
 mod provider;
 mod reload;

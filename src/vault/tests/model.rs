@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use super::invariants;
+use super::job::{Job, Kind};
 use super::provider::{Provider, Random};
 use crate::clock::{Moment, Now, Timestamp};
 use crate::config::{Account, Config};
@@ -21,19 +22,6 @@ const STEPS: usize = 400;
 const DAY: i64 = 86_400_000;
 /// The greatest distance between the two clocks: some twenty years.
 const ASTRAY: i64 = 7_300 * DAY;
-
-/// An order that has not been answered, or might be answered again.
-struct Job {
-    ticket: Ticket,
-    kind: Kind,
-}
-
-pub(super) enum Kind {
-    Exchange,
-    /// The refresh token that was sent, once the request's turn has come.
-    Refresh(Option<String>),
-    Probe,
-}
 
 pub(super) struct World {
     pub(super) vault: Vault,
@@ -271,12 +259,9 @@ impl World {
             self.provider.excuse(token);
         }
         if self.random.once_in(4) {
-            let again = invariants::copy(&result);
-            self.answer(&job, result, awaited);
-            self.answer(&job, again, false);
-        } else {
-            self.answer(&job, result, awaited);
+            self.answers.push((job.again(), invariants::copy(&result)));
         }
+        self.answer(&job, result, awaited);
     }
 
     fn answer(&mut self, job: &Job, result: Result<Grant, Failure>, awaited: bool) {
@@ -305,6 +290,9 @@ impl World {
         if self.random.once_in(30) {
             let anywhere = self.random.next() % (2 * ASTRAY).cast_unsigned();
             self.astray = anywhere.cast_signed() - ASTRAY;
+        } else if self.random.once_in(4) {
+            // Clocks drift.
+            self.astray += self.random.pick(&[-60_000, -1, 1, 60_000]);
         }
         if self.random.once_in(2) {
             self.tick();
@@ -367,13 +355,20 @@ impl World {
         }
         let nth = self.random.below(self.dumps.len());
         let held = invariants::refresh_tokens(&self.vault);
+        let requests = invariants::requests(&self.vault);
         let (_, orders) = self.vault.restore(&self.dumps[nth], self.clocks()).unwrap();
         for (name, token) in invariants::refresh_tokens(&self.vault) {
-            if held.contains_key(&name) {
-                // It was replaced, if at all, by another one that is not known to be spent.
-                self.may_lose.push(name);
-            } else {
-                self.provider.excuse(&token);
+            match held.get(&name) {
+                None => self.provider.excuse(&token),
+                Some(before) if *before == token => {
+                    let request = self.vault.entries[name.as_str()].request;
+                    assert_eq!(
+                        request, requests[&name],
+                        "{name}: two requests with one token"
+                    );
+                }
+                // By another one, which the provider knows whether it is spent.
+                Some(_) => self.may_lose.push(name),
             }
         }
         self.take(orders);
