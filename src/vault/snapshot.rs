@@ -225,7 +225,7 @@ fn is_newer(undumped: &Undumped, entry: &Entry, now: Now) -> bool {
         .map(|held| held.refresh_token.expose());
     let worthless = match &undumped.refresh_token {
         Some(token) => held == Some(token.as_str()) || entry.spent.has(token),
-        None => held.is_some(),
+        None => held.is_some() || undumped.has_access_token_of(entry),
     };
     if worthless {
         return false;
@@ -262,6 +262,11 @@ impl Undumped {
             scope: self.scope,
         };
         Some(Restored::Active(access, refresh_token))
+    }
+
+    fn has_access_token_of(&self, entry: &Entry) -> bool {
+        let held = entry.state.access().map(|held| held.token.expose());
+        held.is_some() && held == self.access_token.as_deref().map(String::as_str)
     }
 
     fn is_complete(&self) -> bool {
