@@ -84,6 +84,10 @@ impl RedirectUri {
 
 /// Whether a host is this machine, by name or by address.
 #[must_use]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what `Url::host` returns, and as cheap as a reference"
+)]
 pub fn is_loopback(host: Option<Host<&str>>) -> bool {
     match host {
         Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
@@ -142,7 +146,10 @@ mod tests {
         use BadRedirectUri as Bad;
         let of = |text| RedirectUri::parse(text).unwrap_err();
         assert_eq!(of("https://localhost/"), Bad::Scheme("https".into()));
-        assert_eq!(of("http://example.com/"), Bad::NotLoopback("example.com".into()));
+        assert_eq!(
+            of("http://example.com/"),
+            Bad::NotLoopback("example.com".into())
+        );
         assert_eq!(of("http://localhost/#x"), Bad::Fragment);
         assert_eq!(of("http://me:pw@localhost/"), Bad::Credentials);
         assert!(matches!(of("localhost"), Bad::NotAUri(_)));
