@@ -12,6 +12,8 @@ mod hide;
 mod load;
 pub mod redirect_uri;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use std::borrow::Borrow;
