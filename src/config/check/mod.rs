@@ -118,6 +118,8 @@ pub(super) fn check(
             .unwrap_or(default::AUTH_NOTIFY_INTERVAL),
         error_notify_cmd: globals.text(Key::ErrorNotifyCmd),
         token_event_cmd: globals.text(Key::TokenEventCmd),
+        persist_cmd: globals.text(Key::PersistCmd),
+        restore_cmd: globals.text(Key::RestoreCmd),
         startup_cmd: globals.text(Key::StartupCmd),
         http_listen: globals.listen(Key::HttpListen).unwrap_or(Listen::FreePort),
     };

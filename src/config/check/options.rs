@@ -111,6 +111,8 @@ pub(super) enum Key {
     AuthNotifyInterval,
     ErrorNotifyCmd,
     HttpListen,
+    PersistCmd,
+    RestoreCmd,
     StartupCmd,
     TokenEventCmd,
     RefreshRetry,
@@ -172,6 +174,14 @@ static OPTIONS: [(Key, Spec); COUNT] = [
     (
         Key::HttpListen,
         option(&["http_listen"], Place::Global, Kind::Listen),
+    ),
+    (
+        Key::PersistCmd,
+        option(&["persist_cmd"], Place::Global, Kind::Command),
+    ),
+    (
+        Key::RestoreCmd,
+        option(&["restore_cmd"], Place::Global, Kind::Command),
     ),
     (
         Key::StartupCmd,
