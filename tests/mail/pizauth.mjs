@@ -39,9 +39,10 @@ export function configuration(top, accounts) {
 export class Pizauth {
   /**
    * A pizauth with this configuration; its server does not run yet. `accounts` maps names to
-   * options, `top` are further options. Notifications are recorded unless `top` says otherwise.
+   * options, `top` are further options, `env` further environment variables. Notifications are
+   * recorded unless `top` says otherwise.
    */
-  constructor(stage, accounts, top = {}) {
+  constructor(stage, accounts, top = {}, env = {}) {
     this.stage = stage;
     this.dir = stage.subdir(`pizauth-${Pizauth.count += 1}`);
     this.accounts = accounts;
@@ -54,6 +55,7 @@ export class Pizauth {
       XDG_RUNTIME_DIR: path.join(this.dir, 'run'),
       XDG_CONFIG_HOME: path.join(this.dir, 'config'),
       RUST_BACKTRACE: '1',
+      ...env,
     };
     this.configure();
     stage.clue(() => `pizauth's log:\n${this.logged().split('\n').slice(-25).join('\n')}`);

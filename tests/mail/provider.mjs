@@ -2,10 +2,12 @@
 // loopback. It can be stopped and started again at the same port, with or without its memory, and
 // tells what happened at it. Knows nothing of pizauth.
 
+import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 
-import { must } from './harness.mjs';
+import { Fault } from './harness.mjs';
 
 // It says on the console that its login page is for development only, and which Node it would
 // rather have: we know.
@@ -85,16 +87,20 @@ class Memory {
 
 /** The provider. Its events are lists that only grow; its lifetimes may be changed at any time. */
 export class Provider {
-  /** Starts one. `clients`: see above. `life`: of access tokens, in seconds. */
-  static async start(stage, { clients = [publicClient('pizauth')], life = 3600 } = {}) {
-    const provider = new Provider(clients, life);
+  /**
+   * Starts one. `clients`: see above. `life`: of access tokens, in seconds. `tls`: as from
+   * makeCertificate, for https.
+   */
+  static async start(stage, { clients = [publicClient('pizauth')], life = 3600, tls } = {}) {
+    const provider = new Provider(clients, life, tls);
     await provider.up();
     stage.atEnd(() => provider.down());
     stage.clue(() => `provider: ${JSON.stringify(provider.requests.slice(-8))}`);
     return provider;
   }
 
-  constructor(clients, life) {
+  constructor(clients, life, tls) {
+    this.tls = tls && { ca: fs.readFileSync(tls.ca), cert: fs.readFileSync(tls.certificate), key: fs.readFileSync(tls.key) };
     this.clients = [...clients, inspectorClient()];
     this.life = life;
     this.port = 0;
@@ -108,19 +114,20 @@ export class Provider {
     this.revoked = [];
   }
 
-  get issuer() { return `http://127.0.0.1:${this.port}`; }
+  get issuer() { return `${this.tls ? 'https' : 'http'}://127.0.0.1:${this.port}`; }
 
   /** Its endpoints, as a configuration of pizauth names them. */
   get endpoints() { return { auth_uri: `${this.issuer}/auth`, token_uri: `${this.issuer}/token` }; }
 
   /** Where a mail server asks about tokens (RFC 7662), with its credentials. */
   get introspection() {
-    return `http://${INSPECTOR.id}:${INSPECTOR.secret}@127.0.0.1:${this.port}/token/introspection`;
+    return `${this.issuer.replace('//', `//${INSPECTOR.id}:${INSPECTOR.secret}@`)}/token/introspection`;
   }
 
   /** Starts listening, at the same port as before. */
   async up() {
-    this.server = http.createServer((request, response) => this.handler(request, response));
+    const handler = (request, response) => this.handler(request, response);
+    this.server = this.tls ? https.createServer(this.tls, handler) : http.createServer(handler);
     await new Promise((done, failed) => this.server.once('error', failed).listen(this.port, '127.0.0.1', done));
     this.port = this.server.address().port;
     this.build();
@@ -211,16 +218,22 @@ export class Provider {
   endOf(token) { return (this.memory.entries.get(`AccessToken:${token}`)?.exp ?? 0) * 1000; }
 
   /** What this provider says of a token (RFC 7662). */
-  async introspect(token) {
-    const url = new URL(this.introspection);
-    const authorization = `Basic ${Buffer.from(`${url.username}:${url.password}`).toString('base64')}`;
-    const answer = await fetch(`${url.origin}${url.pathname}`, {
-      method: 'POST',
+  introspect(token) {
+    return new Promise((done, failed) => {
+      const { request } = this.tls ? https : http;
       // No connection is kept: the provider may have been down since.
-      headers: { authorization, connection: 'close', 'content-type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams({ token }),
+      const asking = request(this.introspection, {
+        method: 'POST',
+        agent: false,
+        ca: this.tls?.ca,
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      });
+      asking.once('error', failed).once('response', async (response) => {
+        const text = (await response.setEncoding('utf8').toArray()).join('');
+        if (response.statusCode === 200) done(JSON.parse(text));
+        else failed(new Fault(`introspection answered ${response.statusCode}: ${text}`));
+      });
+      asking.end(new URLSearchParams({ token }).toString());
     });
-    must(answer.ok, `introspection answered ${answer.status}`);
-    return answer.json();
   }
 }

@@ -1,0 +1,4 @@
+import subprocess
+
+def show(account):
+    return subprocess.check_output(["pizauth", "show", account], text=True).strip()
