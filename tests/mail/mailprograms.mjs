@@ -51,6 +51,14 @@ export class MailHome {
     return file;
   }
 
+  /** A file's text; the file is gone then. */
+  take(name) {
+    const file = path.join(this.dir, name);
+    const text = fs.readFileSync(file, 'utf8');
+    fs.rmSync(file);
+    return text;
+  }
+
   makeMaildir(name, { uid, gid } = {}) {
     for (const part of ['', 'cur', 'new', 'tmp']) {
       const dir = path.join(this.dir, name, part);
@@ -128,14 +136,23 @@ export class MailHome {
     })]);
   }
 
-  /** Sends with mutt or neomutt, which also stores a copy in the folder Sent, by IMAP. */
-  mutt(program, subject) {
+  writeMuttrc() {
     const { tls, ports } = this.server;
-    this.write('.muttrc', this.snippet('mutt.conf', {
+    return this.write('.muttrc', this.snippet('mutt.conf', {
       'imap.example.com:993': `localhost:${ports.imaps}`,
       'smtp.example.com:465': `localhost:${ports.submissions}`,
-    }) + `set ssl_ca_certificates_file = "${tls.ca}"\n`);
-    return this.run(program, ['-n', '-F', path.join(this.dir, '.muttrc'), '-s', subject, USER], { input: 'hello\n' });
+    }) + `set ssl_ca_certificates_file = "${tls.ca}"\nset wait_key = no\nset quit = yes\n`);
+  }
+
+  /** Sends with mutt or neomutt. */
+  muttSends(program, subject) {
+    return this.run(program, ['-n', '-F', this.writeMuttrc(), '-s', subject, USER], { input: 'hello\n' });
+  }
+
+  /** Opens the inbox in a terminal, and pipes its first message into the file `seen`. */
+  muttReads(program) {
+    const keys = 'push "<first-entry><pipe-message>cat > seen<enter><quit>"';
+    return this.run('script', ['-qec', `TERM=vt100 ${program} -n -F ${this.writeMuttrc()} -e '${keys}'`, '/dev/null']);
   }
 
   getmail() {

@@ -45,12 +45,6 @@ export class MailServer {
     return fs.existsSync(this.log) ? fs.readFileSync(this.log, 'utf8') : '';
   }
 
-  /** Whether a message with this subject lies in a folder. */
-  holds(folder, subject) {
-    const dir = path.join(this.mail, this.user, `.${folder}`, 'cur');
-    return fs.existsSync(dir) && fs.readdirSync(dir).some((name) => fs.readFileSync(path.join(dir, name), 'utf8').includes(subject));
-  }
-
   start() {
     this.stage.start('python3', ['-m', 'aiosmtpd', '-n', '-l', `127.0.0.1:${this.ports.relay}`, '-c', 'aiosmtpd.handlers.Mailbox', path.join(this.mail, this.user)], { ...owner, cwd: '/', log: path.join(this.dir, 'relay.log') });
     this.stage.start('dovecot', ['-F', '-c', path.join(this.dir, 'dovecot.conf')], { log: path.join(this.dir, 'out') });
