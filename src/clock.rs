@@ -93,7 +93,9 @@ impl Now {
     /// The moment at which the wall clock, as it is set at present, shows (or showed) `wall`.
     #[must_use]
     pub fn moment_of(&self, wall: Timestamp) -> Moment {
-        let distance = wall.as_millisecond().saturating_sub(self.wall.as_millisecond());
+        let distance = wall
+            .as_millisecond()
+            .saturating_sub(self.wall.as_millisecond());
         Moment(self.moment.0.saturating_add(distance))
     }
 }
@@ -109,7 +111,10 @@ pub fn moment() -> Moment {
 
 /// Both clocks, read together.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the file that reads clocks"
+)]
 pub fn now() -> Now {
     Now {
         moment: moment(),

@@ -7,13 +7,17 @@
 //! off is never taken for a whole one, and closes the connection. Account names have no control
 //! characters, so no field needs quoting.
 
+mod wire;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::wire::{BadReply, Framing, framing};
 use crate::secret::{AccessToken, SecretText};
 
-/// The longest request, but for `restore`: an account's name is the longest thing in it.
+/// The longest request line: an account's name is the longest thing in it. Only `restore` has
+/// something after its line.
 pub const MAX_REQUEST: usize = 64 * 1024;
 /// The longest dump that can be restored: some 4 KiB for each of 4,000 accounts.
 pub const MAX_DUMP: usize = 16 * 1024 * 1024;
@@ -21,6 +25,13 @@ pub const MAX_DUMP: usize = 16 * 1024 * 1024;
 pub const REQUEST_TIME: Duration = Duration::from_secs(5);
 /// The longest reply that a client reads: a dump and some.
 pub const MAX_REPLY: usize = 64 * 1024 * 1024;
+
+/// Whether `name` can be an account's: it is not empty, and has none of the characters that
+/// separate the fields of a request or that a terminal obeys.
+#[must_use]
+pub fn is_account_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(char::is_control)
+}
 
 /// What a client asks for.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,7 +2,17 @@
 //!
 //! Knows what the options mean and their defaults; knows nothing of sockets, tokens or threads.
 
+mod ast;
+mod check;
+mod default;
+mod diagnostic;
+mod error;
+mod grammar;
+mod hide;
+mod load;
 pub mod redirect_uri;
+mod syntax;
+mod tokens;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -13,6 +23,10 @@ use std::time::Duration;
 
 use url::Url;
 
+pub use self::check::options::{Place, option_names};
+pub use self::diagnostic::Report;
+pub use self::error::{ConfigError, FileProblem};
+pub use self::load::{load, parse};
 pub use self::redirect_uri::RedirectUri;
 use crate::secret::ClientSecret;
 

@@ -1,0 +1,106 @@
+//! The vault behind its mutex, and the wake-ups that follow from changing it. The guard never
+//! leaves this file, and nothing slow is done under it.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::{self, Moment, Now};
+use crate::server::Settings;
+use crate::sys::Alarm;
+use crate::vault::Vault;
+use crate::vault::order::{Order, Outcome};
+
+/// The one lock of the server, and the two ways to wait for what is under it: for a moment, and
+/// for a change.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// Rung when an account may have changed.
+    changed: Condvar,
+    alarm: Alarm,
+}
+
+struct State {
+    vault: Vault,
+    settings: Arc<Settings>,
+    /// What the refresher sleeps until.
+    armed: Option<Moment>,
+}
+
+impl Shared {
+    pub(super) fn new(vault: Vault, settings: Arc<Settings>) -> std::io::Result<Self> {
+        Ok(Self {
+            state: Mutex::new(State { vault, settings, armed: None }),
+            changed: Condvar::new(),
+            alarm: Alarm::new()?,
+        })
+    }
+
+    /// Lets `act` change the vault. What it wants done is for the caller to carry out.
+    pub(super) fn apply<T>(&self, act: impl FnOnce(&mut Vault, Now) -> Outcome<T>) -> Outcome<T> {
+        self.change(|state, now| act(&mut state.vault, now))
+    }
+
+    /// Puts other settings in force, for the vault too.
+    pub(super) fn replace_settings(&self, settings: Arc<Settings>, listener_moved: bool) -> Vec<Order> {
+        let ((), orders) = self.change(|state, now| {
+            let orders = state.vault.reload(&settings.config, listener_moved, now.moment);
+            state.settings = settings;
+            ((), orders)
+        });
+        orders
+    }
+
+    /// What is configured.
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.lock().settings)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State, Now) -> Outcome<T>) -> Outcome<T> {
+        let mut state = self.lock();
+        let outcome = change(&mut state, clock::now());
+        let next = state.vault.next_deadline();
+        let sooner = next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed));
+        if sooner {
+            state.armed = next;
+        }
+        drop(state);
+        self.changed.notify_all();
+        if sooner {
+            self.alarm.wake();
+        }
+        outcome
+    }
+
+    /// Looks at the vault without changing it.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Vault, Now) -> T) -> T {
+        look(&self.lock().vault, clock::now())
+    }
+
+    /// Waits until `look` finds something; `None` where `limit` has passed before.
+    pub(super) fn wait<T>(&self, limit: Duration, look: impl Fn(&Vault) -> Option<T>) -> Option<T> {
+        let mut found = None;
+        let (state, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), limit, |state| {
+                found = look(&state.vault);
+                found.is_none()
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(state);
+        found
+    }
+
+    /// Sleeps until something is due, or may have become so.
+    pub(super) fn sleep_until_due(&self) -> std::io::Result<()> {
+        let mut state = self.lock();
+        state.armed = state.vault.next_deadline();
+        let deadline = state.armed;
+        drop(state);
+        self.alarm.sleep(deadline.map(Moment::as_millis))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock is a bug in one step of one account; the others go on.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
