@@ -1,5 +1,5 @@
-// Mail programs as people run them: each with the configuration of its snippet, which is what the
-// documentation prints. Only what a test must change is changed: host names, ports, trust.
+// Mail programs as people run them: each with the configuration that the README prints for it.
+// Only what a test must change is changed: hosts, ports, trust.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -7,16 +7,36 @@ import path from 'node:path';
 import { command, must } from './harness.mjs';
 import { asRoot, owner } from './mailserver.mjs';
 
-const SNIPPETS = path.join(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), 'snippets');
+const README = fs.readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 /** A program that hangs on a refused token is ended after this. */
 const PATIENCE = 20_000;
 
-/** The person whose mail it is, as in the snippets. */
-export const USER = 'you@example.com';
+/** The account and the person whose mail it is, as in the README. */
+export const ACCOUNT = 'gmail';
+export const USER = 'you@gmail.com';
+
+/** The code blocks below a heading of the README. */
+function codeOf(heading) {
+  const start = README.indexOf(`\n### ${heading}\n`);
+  must(start >= 0, `the README has no section ${JSON.stringify(heading)}`);
+  const section = README.slice(start + 1).split(/\n##/, 1)[0];
+  return [...section.matchAll(/^```.*\n([^]*?)^```$/gm)].map(([, code]) => code);
+}
+
+/** A code block of the README with parts of it exchanged, which must be there. */
+function fromReadme(heading, changes, which = 0) {
+  let text = codeOf(heading)[which];
+  must(text, `the README's section ${JSON.stringify(heading)} lacks code`);
+  for (const [from, to] of Object.entries(changes)) {
+    must(text.includes(from), `the README's section ${JSON.stringify(heading)} has no ${JSON.stringify(from)}`);
+    text = text.replaceAll(from, to);
+  }
+  return text;
+}
 
 /** A message that no other is like. */
 export function message(subject) {
-  return `From: ${USER}\r\nTo: ${USER}\r\nSubject: ${subject}\r\nMessage-ID: <${subject.replace(/\W/g, '-')}.${Date.now()}@example.com>\r\n\r\nhello\r\n`;
+  return `From: ${USER}\r\nTo: ${USER}\r\nSubject: ${subject}\r\nMessage-ID: <${subject.replace(/\W/g, '-')}.${Date.now()}@localhost>\r\n\r\nhello\r\n`;
 }
 
 /** A person's home directory on a machine with mail programs and pizauth. */
@@ -32,16 +52,6 @@ export class MailHome {
   }
 
   static count = 0;
-
-  /** A snippet with parts of it exchanged. What is to be exchanged must be there. */
-  snippet(name, changes) {
-    let text = fs.readFileSync(path.join(SNIPPETS, name), 'utf8');
-    for (const [from, to] of Object.entries(changes)) {
-      must(text.includes(from), `the snippet ${name} has no ${JSON.stringify(from)}`);
-      text = text.replaceAll(from, to);
-    }
-    return text;
-  }
 
   /** Puts a file into this home; mail programs want their configuration private. */
   write(name, text) {
@@ -84,64 +94,69 @@ export class MailHome {
     const { tls, ports } = this.server;
     const type = { tls: 'IMAPS', starttls: 'STARTTLS', plain: 'None' }[security];
     const port = security === 'tls' ? ports.imaps : ports.imap;
-    this.write('.mbsyncrc', this.snippet('mbsync.conf', {
-      'Host imap.example.com': `Host localhost\nPort ${port}\nCertificateFile ${tls.ca}`,
+    const rc = this.write('.mbsyncrc', fromReadme('mbsync (isync)', {
+      'Host imap.gmail.com': `Host localhost\nPort ${port}\nCertificateFile ${tls.ca}`,
       'SSLType IMAPS': `SSLType ${type}`,
       [`User ${USER}`]: `User ${user}`,
     }));
-    fs.mkdirSync(path.join(this.dir, 'Mail/work'), { recursive: true });
-    return this.run('mbsync', ['-c', path.join(this.dir, '.mbsyncrc'), 'work'], { within });
+    fs.mkdirSync(path.join(this.dir, 'Mail/gmail'), { recursive: true });
+    return this.run('mbsync', ['-c', rc, ACCOUNT], { within });
   }
 
-  msmtp(text, { security = 'starttls', auth = 'xoauth2', user = USER } = {}) {
+  msmtp(text, { security = 'tls', auth = 'oauthbearer', user = USER } = {}) {
     const { tls, ports } = this.server;
-    this.write('.msmtprc', this.snippet('msmtp.conf', {
-      'host smtp.example.com': `host localhost\ntls_trust_file ${tls.ca}`,
-      'port 587': `port ${security === 'tls' ? ports.submissions : ports.submission}`,
-      '\ntls on\n': `\ntls ${security === 'plain' ? 'off' : 'on'}\n`,
-      'tls_starttls on': `tls_starttls ${security === 'starttls' ? 'on' : 'off'}`,
-      'auth xoauth2': `auth ${auth}`,
+    this.write('.msmtprc', fromReadme('msmtp', {
+      'host smtp.gmail.com': `host localhost\ntls_trust_file ${tls.ca}`,
+      'port 465': `port ${security === 'tls' ? ports.submissions : ports.submission}`,
+      '\ntls on': `\ntls ${security === 'plain' ? 'off' : 'on'}`,
+      'tls_starttls off': `tls_starttls ${security === 'starttls' ? 'on' : 'off'}`,
+      'auth oauthbearer': `auth ${auth}`,
       [`user ${USER}`]: `user ${user}`,
     }));
-    return this.run('msmtp', ['-a', 'work', USER], { input: text });
+    return this.run('msmtp', ['-a', ACCOUNT, USER], { input: text });
   }
 
-  mpop({ security = 'tls', auth = 'xoauth2' } = {}) {
+  mpop({ security = 'tls', auth = 'oauthbearer' } = {}) {
     const { tls, ports } = this.server;
-    this.write('.mpoprc', this.snippet('mpop.conf', {
-      'host pop.example.com': `host localhost\ntls_trust_file ${tls.ca}`,
-      'port 995': `port ${security === 'tls' ? ports.pop3s : ports.pop3}\nkeep on`,
+    this.write('.mpoprc', fromReadme('mpop', {
+      'host pop.gmail.com': `host localhost\ntls_trust_file ${tls.ca}`,
+      'port 995': `port ${security === 'tls' ? ports.pop3s : ports.pop3}\nkeep on\nuidls_file ~/seen-${auth}-${security}`,
       '\ntls on\n': `\ntls ${security === 'plain' ? 'off' : 'on'}\n`,
       'tls_starttls off': `tls_starttls ${security === 'starttls' ? 'on' : 'off'}`,
-      'auth xoauth2': `auth ${auth}`,
-      '~/Mail/work': '~/pop',
+      'auth oauthbearer': `auth ${auth}`,
+      '~/Mail/gmail': `~/pop-${auth}-${security}`,
     }));
-    this.makeMaildir('pop');
-    return this.run('mpop', ['work']);
+    this.makeMaildir(`pop-${auth}-${security}`);
+    return this.run('mpop', [ACCOUNT]);
   }
 
-  /** The snippet is the shell command itself. */
   curlImap() {
     const { tls, ports } = this.server;
-    return this.run('sh', ['-c', this.snippet('curl-imap.sh', {
-      'imaps://imap.example.com/INBOX': `--cacert ${tls.ca} 'imaps://localhost:${ports.imaps}/INBOX;MAILINDEX=1'`,
+    return this.run('sh', ['-c', fromReadme('curl', {
+      'imaps://imap.gmail.com/': `'imaps://localhost:${ports.imaps}/INBOX;MAILINDEX=1' --cacert ${tls.ca}`,
     })]);
   }
 
   curlSmtp(text) {
     const { tls, ports } = this.server;
     this.write('message', text);
-    return this.run('sh', ['-c', this.snippet('curl-smtp.sh', {
-      'smtps://smtp.example.com': `--cacert ${tls.ca} smtps://localhost:${ports.submissions}`,
+    return this.run('sh', ['-c', fromReadme('curl', {
+      'imaps://imap.gmail.com/': `smtps://localhost:${ports.submissions} --cacert ${tls.ca} --mail-from ${USER} --mail-rcpt ${USER} --upload-file message`,
     })]);
   }
 
   writeMuttrc() {
     const { tls, ports } = this.server;
-    return this.write('.muttrc', this.snippet('mutt.conf', {
-      'imap.example.com:993': `localhost:${ports.imaps}`,
-      'smtp.example.com:465': `localhost:${ports.submissions}`,
-    }) + `set ssl_ca_certificates_file = "${tls.ca}"\nset wait_key = no\nset quit = yes\n`);
+    const changed = fromReadme('mutt and neomutt', {
+      'imaps://imap.gmail.com/': `imaps://localhost:${ports.imaps}/`,
+      'smtp.gmail.com:465': `localhost:${ports.submissions}`,
+    });
+    return this.write('.muttrc', `${changed}
+set from = "${USER}"
+set ssl_ca_certificates_file = "${tls.ca}"
+set wait_key = no
+set quit = yes
+`);
   }
 
   /** Sends with mutt or neomutt. */
@@ -157,26 +172,23 @@ export class MailHome {
 
   getmail() {
     const { tls, ports } = this.server;
-    this.write('.config/getmail/getmailrc', this.snippet('getmail.conf', {
-      'imap.example.com': 'localhost',
-      'port = 993': `port = ${ports.imaps}\nca_certs = ${tls.ca}`,
-      '~/Mail/work/': `~/getmail/${asRoot ? '\nuser = nobody' : ''}`,
-    }));
+    const retriever = fromReadme('getmail', { 'imap.gmail.com': `localhost\nport = ${ports.imaps}\nca_certs = ${tls.ca}` });
+    const destination = `\n[destination]\ntype = Maildir\npath = ~/getmail/\n${asRoot ? 'user = nobody\n' : ''}`;
+    const rc = this.write('.config/getmail/getmailrc', retriever + destination);
     this.makeMaildir('getmail', owner);
     // As root it delivers as nobody, who must get there.
     fs.chmodSync(this.dir, 0o711);
-    return this.run('getmail', ['--getmaildir', path.join(this.dir, '.config/getmail')]);
+    return this.run('getmail', ['--getmaildir', path.dirname(rc)]);
   }
 
   offlineimap() {
     const { tls, ports } = this.server;
-    this.write('.offlineimap.py', this.snippet('offlineimap.py', {}));
-    this.write('.offlineimaprc', this.snippet('offlineimap.conf', {
-      'imap.example.com': 'localhost',
-      993: String(ports.imaps),
+    this.write('.offlineimap.py', fromReadme('OfflineIMAP', {}, 1));
+    const rc = this.write('.offlineimaprc', fromReadme('OfflineIMAP', {
+      'imap.gmail.com': `localhost\nremoteport = ${ports.imaps}`,
       'OS-DEFAULT': tls.ca,
-      '~/Mail/work': '~/offline',
+      '~/Mail/gmail': '~/offline',
     }));
-    return this.run('offlineimap', ['-o', '-c', path.join(this.dir, '.offlineimaprc'), '-u', 'basic']);
+    return this.run('offlineimap', ['-o', '-c', rc, '-u', 'basic']);
   }
 }

@@ -3,7 +3,7 @@
 
 import { must, mustContain, mustEqual, until } from '../harness.mjs';
 import { Person } from '../browser.mjs';
-import { MailHome, USER, message } from '../mailprograms.mjs';
+import { ACCOUNT, MailHome, USER, message } from '../mailprograms.mjs';
 import { MailServer } from '../mailserver.mjs';
 import { EXIT, Pizauth } from '../pizauth.mjs';
 import { Provider } from '../provider.mjs';
@@ -16,7 +16,7 @@ const HANG = 3_000;
 async function settled(stage, browser, providerOptions = {}, accountOptions = {}) {
   const provider = await Provider.start(stage, providerOptions);
   const person = await Person.sitDown(stage, browser, USER);
-  const pizauth = await new Pizauth(stage, { work: accountAt(provider, accountOptions) }).serve();
+  const pizauth = await new Pizauth(stage, { [ACCOUNT]: accountAt(provider, accountOptions) }).serve();
   const server = await MailServer.start(stage, provider, USER);
   const home = new MailHome(stage, pizauth, server);
   return { provider, person, pizauth, server, home };
@@ -30,7 +30,7 @@ function well(what, { code, stdout, stderr }) {
 function arrives(home, subject, security) {
   return until(`mbsync to bring ${subject}`, async () => {
     well('mbsync', await home.mbsync({ security }));
-    return home.read('Mail/work').includes(subject);
+    return home.read('Mail/gmail').includes(subject);
   });
 }
 
@@ -45,7 +45,7 @@ export const roundTrip = {
       mustContain(stderr, 'until authorised with URL', 'stderr of msmtp');
     });
 
-    const token = await pizauth.logIn('work', person);
+    const token = await pizauth.logIn(ACCOUNT, person);
 
     for (const security of ['tls', 'starttls', 'plain']) {
       for (const auth of ['xoauth2', 'oauthbearer']) {
@@ -58,17 +58,17 @@ export const roundTrip = {
     }
 
     await stage.check('after a refresh, with the new token', async () => {
-      await pizauth.run('refresh', 'work');
-      await pizauth.tokenOtherThan('work', token);
+      await pizauth.run('refresh', ACCOUNT);
+      await pizauth.tokenOtherThan(ACCOUNT, token);
       well('msmtp', await home.msmtp(message('after the refresh')));
       await arrives(home, 'after the refresh');
     });
 
     await stage.check("another user's mailbox is refused", async () => {
-      const { code } = await home.mbsync({ user: 'boss@example.com', within: HANG });
+      const { code } = await home.mbsync({ user: 'boss@gmail.com', within: HANG });
       must(code !== 0, 'mbsync opened it');
-      mustContain(server.logged(), 'boss@example.com', "Dovecot's log");
-      must((await home.msmtp(message('not me'), { user: 'boss@example.com' })).code !== 0, 'msmtp sent in another name');
+      mustContain(server.logged(), 'boss@gmail.com', "Dovecot's log");
+      must((await home.msmtp(message('not me'), { user: 'boss@gmail.com' })).code !== 0, 'msmtp sent in another name');
     });
   },
 };
@@ -77,7 +77,7 @@ export const otherPrograms = {
   name: 'mail programs',
   async play(stage, { browser }) {
     const { pizauth, person, home } = await settled(stage, browser);
-    await pizauth.logIn('work', person);
+    await pizauth.logIn(ACCOUNT, person);
 
     await stage.check('curl sends by SMTP and reads by IMAP', async () => {
       well('curl', await home.curlSmtp(message('by curl')));
@@ -88,11 +88,13 @@ export const otherPrograms = {
       });
     });
 
-    for (const auth of ['xoauth2', 'oauthbearer']) {
-      await stage.check(`mpop fetches (${auth})`, async () => {
-        well('mpop', await home.mpop({ auth }));
-        mustContain(home.read('pop'), 'by curl', 'what mpop fetched');
-      });
+    for (const security of ['tls', 'starttls', 'plain']) {
+      for (const auth of ['xoauth2', 'oauthbearer']) {
+        await stage.check(`mpop fetches (${security}, ${auth})`, async () => {
+          well('mpop', await home.mpop({ security, auth }));
+          mustContain(home.read(`pop-${auth}-${security}`), 'by curl', 'what mpop fetched');
+        });
+      }
     }
 
     for (const program of ['mutt', 'neomutt']) {
@@ -120,7 +122,7 @@ export const mailAcrossEvents = {
   name: 'mail across events',
   async play(stage, { browser }) {
     const { provider, pizauth, person, home } = await settled(stage, browser, { life: 6 }, BRISK);
-    await pizauth.logIn('work', person);
+    await pizauth.logIn(ACCOUNT, person);
 
     const flows = async (subject) => {
       well('msmtp', await home.msmtp(message(subject)));
@@ -137,9 +139,9 @@ export const mailAcrossEvents = {
 
     await stage.check('a stale dump replayed: mail flows', async () => {
       const { stdout } = await pizauth.run('dump');
-      const token = await pizauth.token('work');
-      await pizauth.run('refresh', 'work');
-      await pizauth.tokenOtherThan('work', token);
+      const token = await pizauth.token(ACCOUNT);
+      await pizauth.run('refresh', ACCOUNT);
+      await pizauth.tokenOtherThan(ACCOUNT, token);
       await pizauth.feed(stdout, 'restore');
       await flows('after the stale dump');
       mustEqual(provider.revoked.length, 0, 'logins revoked by reuse detection');
@@ -147,12 +149,12 @@ export const mailAcrossEvents = {
 
     await stage.check('provider down: msmtp fails at once, and the mail goes out once it is back', async () => {
       await provider.down();
-      await until('the token to expire', async () => (await pizauth.run('show', 'work')).code === EXIT.tryLater);
+      await until('the token to expire', async () => (await pizauth.run('show', ACCOUNT)).code === EXIT.tryLater);
       const { code, stderr } = await home.msmtp(message('during the outage'));
       must(code !== 0, 'msmtp succeeded');
       must(!stderr.includes('authorised'), () => `the user is asked to log in: ${stderr}`);
       await provider.up();
-      await until('a token', async () => (await pizauth.run('show', 'work')).code === EXIT.done);
+      await until('a token', async () => (await pizauth.run('show', ACCOUNT)).code === EXIT.done);
       await flows('during the outage');
     });
 
@@ -160,15 +162,15 @@ export const mailAcrossEvents = {
       await stage.check(`${what}: mail is refused until the next login`, async () => {
         loseLogin();
         must((await home.msmtp(message(`refused: ${what}`))).code !== 0, 'msmtp succeeded');
-        await until('the login to be known as lost', async () => (await pizauth.run('show', 'work')).code === EXIT.loginNeeded);
-        await pizauth.logIn('work', person);
+        await until('the login to be known as lost', async () => (await pizauth.run('show', ACCOUNT)).code === EXIT.loginNeeded);
+        await pizauth.logIn(ACCOUNT, person);
         await flows(`after ${what}`);
       });
     }
 
     await stage.check('access refused in the browser: msmtp shows the next URL', async () => {
-      await pizauth.run('revoke', 'work');
-      await person.refuse(await pizauth.askForLogin('work'));
+      await pizauth.run('revoke', ACCOUNT);
+      await person.refuse(await pizauth.askForLogin(ACCOUNT));
       const { code, stderr } = await home.msmtp(message('refused'));
       must(code !== 0, 'msmtp succeeded');
       mustContain(stderr, 'until authorised with URL', 'stderr of msmtp');

@@ -1,4 +1,0 @@
-import subprocess
-
-def show(account):
-    return subprocess.check_output(["pizauth", "show", account], text=True).strip()
