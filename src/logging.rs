@@ -27,13 +27,13 @@ const fn level(verbose: u8) -> LevelFilter {
 }
 
 /// Logs to stderr from now on.
-pub fn to_stderr(verbose: u8) {
+pub(crate) fn to_stderr(verbose: u8) {
     install(Box::new(ToStderr), verbose);
 }
 
 /// Logs to syslog from now on. Says whether there is one; where there is none, each message tries
 /// again.
-pub fn to_syslog(verbose: u8) -> Result<(), syslog::Error> {
+pub(crate) fn to_syslog(verbose: u8) -> Result<(), syslog::Error> {
     let connected = connect();
     let (logger, result) = match connected {
         Ok(logger) => (Some(logger), Ok(())),
@@ -79,7 +79,11 @@ impl Log for ToStderr {
             _ => "",
         };
         // Where stderr is closed there is nobody to tell.
-        let _ = writeln!(std::io::stderr().lock(), "pizauth: {level}{}", record.args());
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "pizauth: {level}{}",
+            record.args()
+        );
     }
 
     fn flush(&self) {}

@@ -11,10 +11,21 @@ const DIRECTORY: &str = "tests/data/config";
 
 /// The configuration files whose names do, or do not, start with `good-`.
 fn files(good: bool) -> Vec<PathBuf> {
-    let entries = fs::read_dir(DIRECTORY).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(DIRECTORY)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> = entries
-        .filter(|path| path.extension().is_some_and(|extension| extension == "conf"))
-        .filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("good-") == good)
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "conf")
+        })
+        .filter(|path| {
+            path.file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with("good-")
+                == good
+        })
         .collect();
     files.sort();
     assert!(!files.is_empty());
@@ -38,7 +49,11 @@ fn mistakes_are_told_as_expected() {
         if bless {
             fs::write(&expected, &said).unwrap();
         } else if read(&expected) != said {
-            wrong.push(format!("{} wants\n{}\nbut got\n{said}", path.display(), read(&expected)));
+            wrong.push(format!(
+                "{} wants\n{}\nbut got\n{said}",
+                path.display(),
+                read(&expected)
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -60,7 +75,11 @@ fn no_secret_is_ever_shown() {
         let Err(error) = parse(&read(&path), path.to_str().unwrap()) else {
             continue;
         };
-        for said in [error.render(false), error.render(true), format!("{error:?}")] {
+        for said in [
+            error.render(false),
+            error.render(true),
+            format!("{error:?}"),
+        ] {
             assert!(!said.contains("hunter2"), "{}: {said}", path.display());
         }
     }

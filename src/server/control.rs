@@ -81,7 +81,9 @@ impl Control {
             Request::Dump => self.later(stream, "chores", |server| server.dump()),
             Request::Reload => self.later(stream, "chores", |server| server.reload_reply()),
             Request::Restore(dump) => {
-                self.later(stream, "chores", move |server| server.restore(dump.expose()));
+                self.later(stream, "chores", move |server| {
+                    server.restore(dump.expose())
+                });
             }
             Request::Refresh(account) => {
                 self.later(stream, "refresh", move |server| server.refresh(&account));
@@ -134,7 +136,8 @@ impl Server {
 
     /// Starts a login, unless there is one, and says where.
     fn log_in(self: &Arc<Self>, account: &str) -> Reply {
-        self.authorize(account).map_or_else(|| unknown(account), |shown| shown_reply(account, shown))
+        self.authorize(account)
+            .map_or_else(|| unknown(account), |shown| shown_reply(account, shown))
     }
 
     fn refresh(self: &Arc<Self>, account: &str) -> Reply {
@@ -144,7 +147,10 @@ impl Server {
             Some(Refreshing::Exchanging) => return shown_reply(account, Shown::Exchanging),
             Some(Refreshing::Started(ticket)) => ticket,
         };
-        match self.shared.wait(REFRESH_PATIENCE, |vault| vault.refreshed(&ticket)) {
+        match self
+            .shared
+            .wait(REFRESH_PATIENCE, |vault| vault.refreshed(&ticket))
+        {
             Some(Refreshed::Done) => Reply::Done(String::new()),
             Some(Refreshed::Passing(reason)) => Reply::TryLater(format!(
                 "the token of account '{account}' could not be refreshed: {reason}"
@@ -166,7 +172,10 @@ impl Server {
     }
 
     fn status(&self) -> Reply {
-        document(self.shared.look(|vault, now| serde_json::to_string(&vault.status(now))))
+        document(
+            self.shared
+                .look(|vault, now| serde_json::to_string(&vault.status(now))),
+        )
     }
 
     fn dump(&self) -> Reply {
@@ -209,18 +218,21 @@ fn document(json: serde_json::Result<String>) -> Reply {
 }
 
 fn unknown(account: &str) -> Reply {
-    Reply::Error(format!("there is no account '{account}': 'pizauth status' lists them"))
+    Reply::Error(format!(
+        "there is no account '{account}': 'pizauth status' lists them"
+    ))
 }
 
 fn shown_reply(account: &str, shown: Shown) -> Reply {
-    let because = |reason: Option<String>| reason.map_or_else(String::new, |reason| format!(": {reason}"));
+    let because =
+        |reason: Option<String>| reason.map_or_else(String::new, |reason| format!(": {reason}"));
     match shown {
         Shown::Token(token) => Reply::Token(token),
         Shown::Login(url) => Reply::LoginNeeded(url),
         Shown::Nothing => Reply::TryLater(format!("account '{account}' is changing: try again")),
-        Shown::Exchanging => {
-            Reply::TryLater(format!("account '{account}' is just being logged in: try again"))
-        }
+        Shown::Exchanging => Reply::TryLater(format!(
+            "account '{account}' is just being logged in: try again"
+        )),
         Shown::Expired(reason) => Reply::TryLater(format!(
             "the token of account '{account}' has expired and is being refreshed{}",
             because(reason)

@@ -46,11 +46,18 @@ impl Provider {
             .iter()
             .map(|account| (account.ca_file.clone(), OnceLock::new()))
             .collect();
-        Self { plain: OnceLock::new(), secure }
+        Self {
+            plain: OnceLock::new(),
+            secure,
+        }
     }
 
     /// Sends `request` to the account's token endpoint.
-    pub(super) fn request(&self, account: &Account, request: &TokenRequest) -> Result<Grant, Failure> {
+    pub(super) fn request(
+        &self,
+        account: &Account,
+        request: &TokenRequest,
+    ) -> Result<Grant, Failure> {
         let uri = &account.authority.token_uri;
         let host = uri.host_str().unwrap_or("the provider");
         let agent = self.agent(account).map_err(passing)?;
@@ -72,7 +79,12 @@ impl Provider {
             .reader()
             .read_to_end(&mut body)
             .map_err(|error| passing(explain_io(&error, host)))?;
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let header = |name| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         let answer = Answer {
             status: response.status().as_u16(),
             content_type: header(CONTENT_TYPE),
@@ -102,7 +114,11 @@ impl Provider {
 /// The host that a request of this account goes to: accounts with the same one share its fate.
 pub(super) fn host(account: &Account) -> String {
     let uri = &account.authority.token_uri;
-    format!("{}:{}", uri.host_str().unwrap_or_default(), uri.port_or_known_default().unwrap_or(0))
+    format!(
+        "{}:{}",
+        uri.host_str().unwrap_or_default(),
+        uri.port_or_known_default().unwrap_or(0)
+    )
 }
 
 fn agent(tls: Option<TlsConfig>) -> Agent {
@@ -134,7 +150,9 @@ fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, String> {
     if certificates.is_empty() {
         return Err("the system's trust store has no certificates: install ca-certificates".into());
     }
-    let roots = certificates.iter().map(|der| Certificate::from_der(der).to_owned());
+    let roots = certificates
+        .iter()
+        .map(|der| Certificate::from_der(der).to_owned());
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::from(roots))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -146,6 +164,9 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String
         .and_then(Iterator::collect)
         .map_err(|error| format!("ca_file {}: {error}", path.display()))
 }
+
+/// As many addresses as ureq has room for.
+const MOST_ADDRESSES: usize = 16;
 
 /// Looks names up on the thread that asks. ureq's own way starts another thread for each look-up,
 /// unnamed and unbounded, only to be able to leave it behind; the system's resolver has limits of
@@ -168,17 +189,24 @@ impl Resolver for SameThread {
         });
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let mut resolved = self.empty();
-        let room = resolved.capacity();
-        for address in (bare, port).to_socket_addrs()?.take(room) {
+        for address in (bare, port).to_socket_addrs()?.take(MOST_ADDRESSES) {
             resolved.push(address);
         }
-        if resolved.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(resolved) }
+        if resolved.is_empty() {
+            Err(ureq::Error::HostNotFound)
+        } else {
+            Ok(resolved)
+        }
     }
 }
 
 /// A failure on the way, which says nothing of the tokens.
 pub(super) fn passing(reason: String) -> Failure {
-    Failure { kind: FailureKind::Passing { retry_after: None }, reason, rotated: None }
+    Failure {
+        kind: FailureKind::Passing { retry_after: None },
+        reason,
+        rotated: None,
+    }
 }
 
 /// What went wrong, in plain words.
@@ -187,7 +215,10 @@ fn explain(error: &ureq::Error, host: &str) -> String {
         ureq::Error::HostNotFound => format!("{host} cannot be found: is the network up?"),
         ureq::Error::ConnectionFailed => format!("no connection to {host}: is the network up?"),
         ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
-            format!("no connection to {host} within {} s", CONNECT_LIMIT.as_secs())
+            format!(
+                "no connection to {host} within {} s",
+                CONNECT_LIMIT.as_secs()
+            )
         }
         ureq::Error::Timeout(_) => {
             format!("{host} did not answer within {} s", TIME_LIMIT.as_secs())
@@ -230,7 +261,9 @@ fn explain_tls(error: &rustls::Error, host: &str) -> String {
         Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
             "it is not valid yet, or the clock of this machine is wrong".into()
         }
-        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => "it is for another name".into(),
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+            "it is for another name".into()
+        }
         other => format!("{other:?}"),
     };
     format!("the certificate of {host} is not accepted: {why}")

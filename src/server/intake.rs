@@ -192,8 +192,17 @@ impl<D: Door> Intake<D> {
     fn wait(&mut self) -> io::Result<Ready> {
         let now = clock::moment();
         self.paused = self.paused.filter(|until| *until > now);
-        let listening = if self.paused.is_some() { 0 } else { self.listeners.len() };
-        let deadline = self.parked.iter().map(|client| client.deadline).chain(self.paused).min();
+        let listening = if self.paused.is_some() {
+            0
+        } else {
+            self.listeners.len()
+        };
+        let deadline = self
+            .parked
+            .iter()
+            .map(|client| client.deadline)
+            .chain(self.paused)
+            .min();
         let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
             // Rounded up, so as not to wake up a moment too early.
             PollTimeout::try_from(deadline.since(now) + Duration::from_millis(1))
@@ -201,7 +210,10 @@ impl<D: Door> Intake<D> {
         });
         let clients = self.parked.iter().map(|client| client.stream.as_fd());
         let listeners = self.listeners[..listening].iter().map(AsFd::as_fd);
-        let woken = self.replacements.iter().map(|replacements| replacements.woken.as_fd());
+        let woken = self
+            .replacements
+            .iter()
+            .map(|replacements| replacements.woken.as_fd());
         let mut descriptors: Vec<PollFd<'_>> = clients
             .chain(listeners)
             .chain(woken)
@@ -215,8 +227,13 @@ impl<D: Door> Intake<D> {
         let (clients, others) = descriptors.split_at(self.parked.len());
         let (listeners, woken) = others.split_at(listening);
         Ok(Ready {
-            parked: (0..clients.len()).rev().filter(|index| ready(&clients[*index])).collect(),
-            listeners: (0..listening).filter(|index| ready(&listeners[*index])).collect(),
+            parked: (0..clients.len())
+                .rev()
+                .filter(|index| ready(&clients[*index]))
+                .collect(),
+            listeners: (0..listening)
+                .filter(|index| ready(&listeners[*index]))
+                .collect(),
             woken: woken.iter().any(ready),
         })
     }
@@ -250,7 +267,10 @@ impl<D: Door> Intake<D> {
     fn accept_without_room(&mut self, index: usize, error: &io::Error) {
         log::debug!("no room for another connection: {error}");
         self.spare = None;
-        let accepted = self.listeners.get(index).map(|listener| self.door.accept(listener));
+        let accepted = self
+            .listeners
+            .get(index)
+            .map(|listener| self.door.accept(listener));
         match accepted {
             Some(Ok(Some(stream))) => {
                 self.turn_out_the_oldest();
@@ -333,7 +353,8 @@ impl<S: Read> Client<S> {
         let known = self.received.len();
         self.received.resize(known + CHUNK, 0);
         let result = self.stream.read(&mut self.received[known..]);
-        self.received.truncate(known + result.as_ref().map_or(0, |count| *count));
+        self.received
+            .truncate(known + result.as_ref().map_or(0, |count| *count));
         result
     }
 }
@@ -346,6 +367,8 @@ fn spare() -> Option<File> {
 fn is_passing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+        io::ErrorKind::Interrupted
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
     )
 }

@@ -75,7 +75,11 @@ struct Settings {
 impl Settings {
     fn new(config: Config, redirect: Vec<SocketAddr>) -> Arc<Self> {
         let provider = Provider::new(&config);
-        Arc::new(Self { config, provider, redirect })
+        Arc::new(Self {
+            config,
+            provider,
+            redirect,
+        })
     }
 
     /// What is put into redirect URIs that name no port.
@@ -93,7 +97,12 @@ impl Server {
     }
 
     fn carry_out(self: &Arc<Self>, orders: Vec<Order>) {
-        for Order { ticket, account, task } in orders {
+        for Order {
+            ticket,
+            account,
+            task,
+        } in orders
+        {
             match task {
                 Task::Exchange(exchange) => self.exchange(ticket, account, exchange),
                 Task::Refresh => self.request_refresh(ticket, account),
@@ -107,7 +116,10 @@ impl Server {
                 Task::Announce(event) => {
                     log::info!("account '{}': {}", account.name, event.name());
                     self.notify("token_event_cmd", &account.name, |config| {
-                        (config.token_event_cmd.as_ref(), ("PIZAUTH_EVENT", event.name().into()))
+                        (
+                            config.token_event_cmd.as_ref(),
+                            ("PIZAUTH_EVENT", event.name().into()),
+                        )
                     });
                 }
                 Task::Report(message) => {
@@ -151,8 +163,7 @@ impl Server {
         self.apply(|vault, now| match vault.account(name) {
             None => (None, Vec::new()),
             Some(account) => {
-                let request =
-                    AuthorizationRequest::new(&account.authority, port, Entropy(entropy));
+                let request = AuthorizationRequest::new(&account.authority, port, Entropy(entropy));
                 vault.authorize(name, request, now.moment)
             }
         })
@@ -203,7 +214,9 @@ impl Server {
             settings.provider.request(account, &request())
         }));
         let result = result.unwrap_or_else(|_| {
-            Err(exchange::passing("an internal error: please report this".into()))
+            Err(exchange::passing(
+                "an internal error: please report this".into(),
+            ))
         });
         if let Err(failure) = &result {
             log::info!("account '{}': {}", account.name, failure.reason);
@@ -213,7 +226,8 @@ impl Server {
 
     fn probe(self: &Arc<Self>, ticket: Ticket, account: Arc<Account>) {
         let server = Arc::clone(self);
-        self.probes.submit(account.name.as_str(), move || {
+        let name = account.name.clone();
+        self.probes.submit(name.as_str(), move || {
             let probed = match &account.transient_error_if_cmd {
                 None => Probed::Passing,
                 Some(script) => run_probe(script, &account.name),
@@ -231,7 +245,8 @@ impl Server {
         let old = self.shared.settings();
         let moved = config.http_listen != old.config.http_listen;
         let addresses = if moved {
-            let listeners = redirect::bind(&config.http_listen).map_err(|error| error.to_string())?;
+            let listeners =
+                redirect::bind(&config.http_listen).map_err(|error| error.to_string())?;
             let addresses = addresses(&listeners);
             self.redirect.replace(listeners);
             addresses
@@ -266,7 +281,10 @@ impl Server {
 }
 
 fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
-    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    listeners
+        .iter()
+        .filter_map(|listener| listener.local_addr().ok())
+        .collect()
 }
 
 /// Only a command that ran and said so itself gives a login up: one that could not be run, or did

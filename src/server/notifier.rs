@@ -28,7 +28,10 @@ impl Notifier {
         if let Err(TrySendError::Full(command) | TrySendError::Disconnected(command)) =
             self.0.try_send(command)
         {
-            log::warn!("{} is not run: too many commands are waiting", command.option);
+            log::warn!(
+                "{} is not run: too many commands are waiting",
+                command.option
+            );
         }
     }
 }

@@ -122,7 +122,10 @@ impl Inner {
                 return None;
             }
             queues.idle += 1;
-            queues = self.work.wait(queues).unwrap_or_else(PoisonError::into_inner);
+            queues = self
+                .work
+                .wait(queues)
+                .unwrap_or_else(PoisonError::into_inner);
             queues.idle -= 1;
         }
     }
@@ -143,7 +146,9 @@ impl Queues {
     fn turn(&self, most: usize) -> Option<usize> {
         let free = most.saturating_sub(self.busy);
         let running = |key| self.running.get(key).copied().unwrap_or(0);
-        self.turns.iter().position(|key| running(key) < SHARE * free)
+        self.turns
+            .iter()
+            .position(|key| running(key) < SHARE * free)
     }
 
     /// The next job.

@@ -17,8 +17,8 @@ use url::Host;
 use zeroize::Zeroizing;
 
 use crate::clock::{self, Moment};
-use crate::config::{AccountName, Listen};
 use crate::config::redirect_uri::is_loopback;
+use crate::config::{AccountName, Listen};
 use crate::oauth::authorize::{BadCallback, Callback};
 use crate::server::Server;
 use crate::server::intake::{Door, Framing, Refusal};
@@ -59,7 +59,10 @@ pub(super) fn bind(listen: &Listen) -> io::Result<Vec<TcpListener>> {
 
 fn bind_at(address: SocketAddr) -> io::Result<Vec<TcpListener>> {
     let listener = TcpListener::bind(address).map_err(|error| {
-        io::Error::new(error.kind(), format!("http_listen cannot have {address}: {error}"))
+        io::Error::new(
+            error.kind(),
+            format!("http_listen cannot have {address}: {error}"),
+        )
     })?;
     let other = sibling(listener.local_addr()?);
     // `localhost` may mean either family; but only the address that was asked for is a must.
@@ -70,7 +73,10 @@ fn bind_at(address: SocketAddr) -> io::Result<Vec<TcpListener>> {
 
 fn bind_free_port() -> io::Result<Vec<TcpListener>> {
     let free = |error: io::Error| {
-        io::Error::new(error.kind(), format!("no port for the redirect listener: {error}"))
+        io::Error::new(
+            error.kind(),
+            format!("no port for the redirect listener: {error}"),
+        )
     };
     let mut last = None;
     for _ in 0..PORT_TRIES {
@@ -86,7 +92,9 @@ fn bind_free_port() -> io::Result<Vec<TcpListener>> {
     }
     match last {
         Some(listener) => Ok(vec![listener]),
-        None => Ok(vec![TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).map_err(free)?]),
+        None => Ok(vec![
+            TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).map_err(free)?,
+        ]),
     }
 }
 
@@ -131,7 +139,13 @@ impl Door for Redirect {
             Answer::Page(page) => send(&stream, &page),
             Answer::Refused(account, reason) => {
                 let account = account.as_str();
-                send(&stream, &Page::Failed { account, reason: &reason });
+                send(
+                    &stream,
+                    &Page::Failed {
+                        account,
+                        reason: &reason,
+                    },
+                );
             }
             Answer::Login(ticket) => self.await_login(stream, ticket),
         }
@@ -169,8 +183,13 @@ fn read_head(head: &[u8]) -> Result<&str, Page<'static>> {
     if request.method != Some("GET") {
         return Err(Page::MethodNotAllowed);
     }
-    let mut hosts = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("host"));
-    let host = hosts.next().and_then(|header| std::str::from_utf8(header.value).ok());
+    let mut hosts = request
+        .headers
+        .iter()
+        .filter(|header| header.name.eq_ignore_ascii_case("host"));
+    let host = hosts
+        .next()
+        .and_then(|header| std::str::from_utf8(header.value).ok());
     // A foreign page whose name was made to point here would say its own name.
     if hosts.next().is_some() || !host.is_some_and(is_loopback_authority) {
         return Err(Page::BadRequest("the request is for another host"));
@@ -204,10 +223,15 @@ impl Redirect {
             }
             Err(BadCallback::NotACallback) => return Answer::Page(Page::NotFound),
             Err(BadCallback::Repeated(_)) => {
-                return Answer::Page(Page::BadRequest("the provider's answer says something twice"));
+                return Answer::Page(Page::BadRequest(
+                    "the provider's answer says something twice",
+                ));
             }
         };
-        match self.0.apply(|vault, now| vault.callback(path, callback, now.moment)) {
+        match self
+            .0
+            .apply(|vault, now| vault.callback(path, callback, now.moment))
+        {
             Returned::Unknown => Answer::Page(Page::UnknownRequest),
             Returned::Refused(account, reason) => Answer::Refused(account, reason),
             Returned::Accepted(ticket) => Answer::Login(ticket),
@@ -220,12 +244,21 @@ impl Redirect {
         self.0.clients.submit("browser", move || {
             let account = ticket.account().as_str();
             let page = |page| send(&stream, &page);
-            match server.shared.wait(PATIENCE, |vault| vault.logged_in(&ticket)) {
+            match server
+                .shared
+                .wait(PATIENCE, |vault| vault.logged_in(&ticket))
+            {
                 None => page(Page::StillWorking { account }),
-                Some(LoggedIn::No(reason)) => page(Page::Failed { account, reason: &reason }),
+                Some(LoggedIn::No(reason)) => page(Page::Failed {
+                    account,
+                    reason: &reason,
+                }),
                 Some(LoggedIn::Yes(expires)) => {
                     let expires = local_time(expires);
-                    page(Page::LoggedIn { account, expires: Some(&expires) });
+                    page(Page::LoggedIn {
+                        account,
+                        expires: Some(&expires),
+                    });
                 }
             }
         });
@@ -235,7 +268,9 @@ impl Redirect {
 fn local_time(moment: Moment) -> String {
     let now = clock::now();
     let wall = now.wall_time_of(moment);
-    wall.to_zoned(TimeZone::system()).strftime("%H:%M on %A, %-d %B").to_string()
+    wall.to_zoned(TimeZone::system())
+        .strftime("%H:%M on %A, %-d %B")
+        .to_string()
 }
 
 /// Sends a page. It fits into an empty socket's buffer; a browser that does not take it is gone.

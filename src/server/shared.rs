@@ -29,7 +29,11 @@ struct State {
 impl Shared {
     pub(super) fn new(vault: Vault, settings: Arc<Settings>) -> std::io::Result<Self> {
         Ok(Self {
-            state: Mutex::new(State { vault, settings, armed: None }),
+            state: Mutex::new(State {
+                vault,
+                settings,
+                armed: None,
+            }),
             changed: Condvar::new(),
             alarm: Alarm::new()?,
         })
@@ -41,9 +45,15 @@ impl Shared {
     }
 
     /// Puts other settings in force, for the vault too.
-    pub(super) fn replace_settings(&self, settings: Arc<Settings>, listener_moved: bool) -> Vec<Order> {
+    pub(super) fn replace_settings(
+        &self,
+        settings: Arc<Settings>,
+        listener_moved: bool,
+    ) -> Vec<Order> {
         let ((), orders) = self.change(|state, now| {
-            let orders = state.vault.reload(&settings.config, listener_moved, now.moment);
+            let orders = state
+                .vault
+                .reload(&settings.config, listener_moved, now.moment);
             state.settings = settings;
             ((), orders)
         });

@@ -58,7 +58,11 @@ impl fmt::Display for Ended {
                 (None, None) => write!(f, "ended"),
             },
             Self::TimedOut(limit) => {
-                write!(f, "was killed, as it had not ended after {} s", limit.as_secs())
+                write!(
+                    f,
+                    "was killed, as it had not ended after {} s",
+                    limit.as_secs()
+                )
             }
             Self::NotRun(error) => write!(f, "could not be run: {error}"),
         }
@@ -78,7 +82,12 @@ fn start(command: &Command) -> io::Result<Child> {
     Process::new(shell.unwrap_or_else(|| FALLBACK_SHELL.into()))
         .arg("-c")
         .arg(&command.script)
-        .envs(command.environment.iter().map(|(name, value)| (name, value)))
+        .envs(
+            command
+                .environment
+                .iter()
+                .map(|(name, value)| (name, value)),
+        )
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -127,7 +136,10 @@ mod tests {
         let fifo = directory.join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         // The grandchild holds the fifo open for writing until it is killed.
-        let script = format!("(exec 3>'{0}'; cat <'{0}'.none; exec sleep 1000) & exec cat <'{0}'", fifo.display());
+        let script = format!(
+            "(exec 3>'{0}'; cat <'{0}'.none; exec sleep 1000) & exec cat <'{0}'",
+            fifo.display()
+        );
         let waited = run(&command(&script, Duration::from_millis(300)));
         assert!(matches!(waited, Ended::TimedOut(_)), "{waited}");
         // With nobody left who holds it for writing, this open finds no writer's data but an end.

@@ -7,7 +7,9 @@ use nix::sys::signal::{SigSet, Signal};
 use crate::server::Server;
 
 fn handled() -> SigSet {
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect()
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]
+        .into_iter()
+        .collect()
 }
 
 /// Keeps the signals for [`run`]. To be called before there are threads, which inherit it; the

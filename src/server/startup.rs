@@ -104,7 +104,14 @@ fn prepare(config: Option<&Path>) -> Result<Prepared, String> {
     let lock = take_lock(&paths.lock)?;
     let control = bind_control(&paths.socket)?;
     let redirect = redirect::bind(&config.http_listen).map_err(|error| text(&error))?;
-    Ok(Prepared { config, config_path, paths, lock, control, redirect })
+    Ok(Prepared {
+        config,
+        config_path,
+        paths,
+        lock,
+        control,
+        redirect,
+    })
 }
 
 /// Takes the lock that each server holds for as long as it lives, whatever ends it. The file stays
@@ -129,7 +136,9 @@ fn take_lock(path: &Path) -> Result<File, String> {
                 "" => String::new(),
                 pid => format!(" (process {pid})"),
             };
-            Err(format!("a pizauth server is running already{who}: 'pizauth shutdown' ends it"))
+            Err(format!(
+                "a pizauth server is running already{who}: 'pizauth shutdown' ends it"
+            ))
         }
         Err(std::fs::TryLockError::Error(error)) => {
             Err(format!("cannot lock '{shown}': {}", text(&error)))
@@ -141,7 +150,11 @@ fn take_lock(path: &Path) -> Result<File, String> {
 /// server's.
 fn bind_control(path: &Path) -> Result<UnixListener, String> {
     let failed = |error: io::Error| {
-        format!("cannot make the control socket '{}': {}", path.display(), text(&error))
+        format!(
+            "cannot make the control socket '{}': {}",
+            path.display(),
+            text(&error)
+        )
     };
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
@@ -184,8 +197,15 @@ fn detach(parent: UnixStream, verbosity: u8) -> Result<(), String> {
              the terminal",
         );
     }
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null").map_err(failed)?;
-    dup2_stdin(&null).and(dup2_stdout(&null)).and(dup2_stderr(&null)).map_err(|e| failed(e.into()))?;
+    let null = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .map_err(failed)?;
+    dup2_stdin(&null)
+        .and(dup2_stdout(&null))
+        .and(dup2_stderr(&null))
+        .map_err(|e| failed(e.into()))?;
     // A parent that was killed meanwhile need not be told.
     let _ = (&parent).write(&[1]);
     Ok(())
@@ -193,7 +213,14 @@ fn detach(parent: UnixStream, verbosity: u8) -> Result<(), String> {
 
 /// The server's life. `ready` is called once everything works.
 fn serve(prepared: Prepared, ready: impl FnOnce() -> Result<(), String>) -> Result<Exit, String> {
-    let Prepared { config, config_path, paths, lock, control, redirect } = prepared;
+    let Prepared {
+        config,
+        config_path,
+        paths,
+        lock,
+        control,
+        redirect,
+    } = prepared;
     let socket = paths.socket;
     let outcome = open(config, config_path, &lock, control, redirect)
         .and_then(|(server, ended)| Ok((server, ended, ready()?)));
@@ -259,7 +286,10 @@ fn open(
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    thread::Builder::new().name(name.into()).spawn(work).map(drop)
+    thread::Builder::new()
+        .name(name.into())
+        .spawn(work)
+        .map(drop)
 }
 
 fn take_in<D: Door>(intake: Intake<D>, server: &Server) {

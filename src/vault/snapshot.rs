@@ -102,6 +102,18 @@ pub struct RestoreReport {
     pub skipped: Vec<(String, Skipped)>,
 }
 
+impl fmt::Display for RestoreReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (account, reason) in &self.skipped {
+            writeln!(f, "account '{account}' was left alone: {reason}")?;
+        }
+        match self.restored {
+            1 => f.write_str("1 account was restored"),
+            count => write!(f, "{count} accounts were restored"),
+        }
+    }
+}
+
 /// Why an account of a dump was left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skipped {
