@@ -155,7 +155,8 @@ export class Pizauth {
   async logIn(account, person) {
     const page = await person.authorise(await this.askForLogin(account));
     mustContain(page.text, account, 'the page in the browser');
-    return this.token(account);
+    // A token that lives for seconds may be due for its first refresh by now.
+    return until('the token', () => this.token(account));
   }
 
   /** Waits for a token other than this one. */

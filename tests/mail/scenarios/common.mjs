@@ -17,8 +17,11 @@ export function accountAt(provider, more = {}) {
   };
 }
 
-/** Refreshes tokens of a few seconds' life in time, and retries soon. */
-export const BRISK = { refresh_before_expiry: '1s', refresh_retry: '1s' };
+/**
+ * Refreshes tokens of a few seconds' life in time, and retries soon. oidc-provider counts in whole
+ * seconds: its tokens may end up to a second before their expires_in is over.
+ */
+export const BRISK = { refresh_before_expiry: '2s', refresh_retry: '1s' };
 
 /** Throws unless the provider calls this token active. */
 export async function mustBeActive(provider, token) {

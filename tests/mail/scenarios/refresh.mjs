@@ -48,7 +48,7 @@ const LONG_RUN = 24;
 export const refreshInTime = {
   name: 'long run',
   async play(stage, { browser }) {
-    const provider = await Provider.start(stage, { life: 3 });
+    const provider = await Provider.start(stage, { life: 4 });
     const person = await Person.sitDown(stage, browser);
     const pizauth = await new Pizauth(stage, { work: accountAt(provider, BRISK) }).serve();
     await pizauth.logIn('work', person);
