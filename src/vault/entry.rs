@@ -11,7 +11,7 @@ use crate::config::{Account, Config};
 use crate::secret::AuthState;
 use crate::vault::answer::Shown;
 use crate::vault::order::{Order, Task, Ticket};
-use crate::vault::token::{Attempt, Effect, Policy, TokenState, Trouble};
+use crate::vault::token::{Active, Attempt, Effect, Policy, Renewal, TokenState, Trouble};
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -56,19 +56,32 @@ impl Entry {
         }
     }
 
-    pub(super) fn shown(&self) -> Shown {
+    /// What `show` gets that wants a token which is valid for `min_valid` from `now` on.
+    pub(super) fn shown(&self, min_valid: Duration, now: Moment) -> Shown {
         let reason = || self.last_error.as_ref().map(|error| error.reason.clone());
-        if let Some(access) = self.state.access() {
+        if let Some(access) = self.state.access()
+            && now + min_valid <= access.expires
+        {
             return Shown::Token(access.token.duplicate());
         }
+        let halted = |renewal: &Renewal| renewal.attempt == Attempt::Halted;
         match &self.state {
             TokenState::Pending(pending) => Shown::Login(pending.request.url.clone()),
             TokenState::Exchanging(_) => Shown::Exchanging,
-            TokenState::Expired(renewal) if renewal.attempt == Attempt::Halted => {
-                Shown::Halted(reason())
-            }
+            TokenState::Expired(renewal) if halted(renewal) => Shown::Halted(reason()),
             TokenState::Expired(_) => Shown::Expired(reason()),
-            TokenState::Empty | TokenState::Active(_) => Shown::Nothing,
+            TokenState::Active(Active {
+                renewal: Some(renewal),
+                access,
+            }) => {
+                let lifetime = access.expires.since(access.obtained);
+                match lifetime < min_valid {
+                    true => Shown::NeverThatLong(lifetime),
+                    false if halted(renewal) => Shown::Halted(reason()),
+                    false => Shown::TooShort(reason()),
+                }
+            }
+            TokenState::Empty | TokenState::Active(_) => Shown::Nothing(reason()),
         }
     }
 

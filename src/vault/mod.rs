@@ -16,6 +16,7 @@ pub mod token;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::answer::{LoggedIn, Refreshed, Refreshing, Returned, Shown};
 use self::entry::{Entry, LastError, digest, policy};
@@ -99,10 +100,21 @@ impl Vault {
             .map(|entry| Arc::clone(&entry.account))
     }
 
-    /// What `show` prints. `None` where there is no such account.
-    pub fn show(&mut self, name: &str, now: Moment) -> Outcome<Option<Shown>> {
-        let orders = self.settle(name, now);
-        let shown = self.entries.get(name).map(Entry::shown);
+    /// What `show` prints that wants a token which is valid for `min_valid`. A refresh is started
+    /// where it takes one. `None` where there is no such account.
+    pub fn show(&mut self, name: &str, min_valid: Duration, now: Moment) -> Outcome<Option<Shown>> {
+        let mut orders = self.settle(name, now);
+        let mut shown = self
+            .entries
+            .get(name)
+            .map(|entry| entry.shown(min_valid, now));
+        if matches!(shown, Some(Shown::TooShort(_))) {
+            orders.extend(self.apply(name, Input::FresherWanted, now));
+            shown = self
+                .entries
+                .get(name)
+                .map(|entry| entry.shown(min_valid, now));
+        }
         (shown, orders)
     }
 
@@ -133,7 +145,7 @@ impl Vault {
         // A token that is carried along is no answer to somebody who wants a new login.
         let shown = entry.map(|entry| match &entry.state {
             TokenState::Pending(pending) => Shown::Login(pending.request.url.clone()),
-            _ => entry.shown(),
+            _ => entry.shown(Duration::ZERO, now),
         });
         (shown, orders)
     }

@@ -31,6 +31,7 @@ pub fn step(
         Input::Callback(callback) => called_back(state, callback, &mut effects),
         Input::ExchangeDone(result) => exchange_done(state, result, now, policy, &mut effects),
         Input::RefreshAsked => refresh_asked(state, &mut effects),
+        Input::FresherWanted => fresher_wanted(state, &mut effects),
         Input::RefreshDone(result) => refresh_done(state, result, now, policy, &mut effects),
         Input::ProbeDone(probed) => probe_done(state, probed, &mut effects),
         Input::Tick => tick(state, now, policy, &mut effects),
@@ -222,6 +223,15 @@ fn refresh_asked(state: TokenState, effects: &mut Vec<Effect>) -> TokenState {
             };
             request_refresh(renewal, over_again, effects)
         }
+    })
+}
+
+/// Unlike the user's own wish, this does not cut a pause between tries short: a mail program may
+/// want it every minute.
+fn fresher_wanted(state: TokenState, effects: &mut Vec<Effect>) -> TokenState {
+    with_renewal(state, |renewal| match renewal.attempt {
+        Attempt::Idle => request_refresh(renewal, Failures::default(), effects),
+        _ => renewal,
     })
 }
 

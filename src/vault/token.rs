@@ -116,6 +116,8 @@ pub enum Input {
     ExchangeDone(Result<Grant, Failure>),
     /// The user wants a refresh now.
     RefreshAsked,
+    /// Somebody wants a token that lasts longer than the one at hand.
+    FresherWanted,
     /// The token endpoint answered a refresh.
     RefreshDone(Result<Grant, Failure>),
     /// The user's command has decided about repeated failures.
