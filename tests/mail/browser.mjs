@@ -1,5 +1,5 @@
-// Headless Chromium as a person uses it: logs in, consents or refuses, reads the page. Knows the
-// provider's login and consent pages; knows nothing of pizauth but that the browser ends there.
+// Headless Chromium as a person uses it: logs in, consents or refuses, reads the page. Knows
+// providers' login and consent pages; knows nothing of pizauth but that the browser ends there.
 
 import { chromium } from 'playwright-core';
 
@@ -11,6 +11,16 @@ const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
+/** Where a person types and clicks at oidc-provider's pages. */
+const OIDC_PROVIDER = {
+  user: 'input[name=login]',
+  password: 'input[name=password]',
+  submit: 'button[type=submit]',
+  consent: 'button[type=submit]',
+  refuse: 'a[href$="/abort"]',
+};
+/** The only password there is. */
+export const PASSWORD = 'any password does';
 /** How long a page may take. */
 const PATIENCE = 30_000;
 
@@ -27,16 +37,17 @@ export function launch(home) {
 /** A person's browser window. */
 export class Person {
   /** Opens a window. It believes any certificate: the browser's trust is not what is tested. */
-  static async sitDown(stage, chromiumBrowser, login = 'jane') {
+  static async sitDown(stage, chromiumBrowser, login = 'jane', pages = OIDC_PROVIDER) {
     const context = await chromiumBrowser.newContext({ ignoreHTTPSErrors: true });
     context.setDefaultTimeout(PATIENCE);
     stage.atEnd(() => context.close());
-    return new Person(context, login);
+    return new Person(context, login, pages);
   }
 
-  constructor(context, login) {
+  constructor(context, login, pages) {
     this.context = context;
     this.login = login;
+    this.pages = pages;
     /** Every URL with which a provider sent the browser back. */
     this.redirects = [];
     context.on('request', (request) => {
@@ -47,12 +58,12 @@ export class Person {
 
   /** Follows an authorisation URL to its end: logs in where asked, and consents. */
   authorise(url) {
-    return this.visit(url, (page) => page.click('button[type=submit]'));
+    return this.visit(url, this.pages.consent);
   }
 
   /** Follows an authorisation URL, logs in where asked, and refuses. */
   refuse(url) {
-    return this.visit(url, (page) => page.click('a[href$="/abort"]'));
+    return this.visit(url, this.pages.refuse);
   }
 
   /** Opens a URL as it is, and reads what is there. */
@@ -62,24 +73,24 @@ export class Person {
     return read(page, answer);
   }
 
-  async visit(url, decide) {
+  async visit(url, decision) {
     const page = await this.context.newPage();
     const { origin } = new URL(url);
     let answer = await page.goto(url);
     // At most a login page and a consent page lie before the end.
     for (let pages = 0; new URL(page.url()).origin === origin; pages += 1) {
       must(pages < 2, () => `the browser is stuck at ${page.url()}`);
-      must(await page.$('button[type=submit]'), `the provider says: ${await page.innerText('body')}`);
-      const act = (await page.$('input[name=login]')) ? () => this.logIn(page) : () => decide(page);
-      [answer] = await Promise.all([page.waitForNavigation(), act()]);
+      const asksWho = await page.$(this.pages.user);
+      must(asksWho || await page.$(decision), `the provider says: ${await page.innerText('body')}`);
+      if (asksWho) await this.introduce(page);
+      [answer] = await Promise.all([page.waitForNavigation(), page.click(asksWho ? this.pages.submit : decision)]);
     }
     return read(page, answer);
   }
 
-  async logIn(page) {
-    await page.fill('input[name=login]', this.login);
-    await page.fill('input[name=password]', 'any password does');
-    await page.click('button[type=submit]');
+  async introduce(page) {
+    await page.fill(this.pages.user, this.login);
+    await page.fill(this.pages.password, PASSWORD);
   }
 }
 

@@ -46,7 +46,7 @@ export class MailServer {
   }
 
   start() {
-    this.stage.start('python3', ['-m', 'aiosmtpd', '-n', '-l', `127.0.0.1:${this.ports.relay}`, '-c', 'aiosmtpd.handlers.Mailbox', path.join(this.mail, this.user)], { ...owner, cwd: '/', log: path.join(this.dir, 'relay.log') });
+    this.stage.start('/usr/bin/python3', ['-m', 'aiosmtpd', '-n', '-l', `127.0.0.1:${this.ports.relay}`, '-c', 'aiosmtpd.handlers.Mailbox', path.join(this.mail, this.user)], { ...owner, cwd: '/', log: path.join(this.dir, 'relay.log') });
     this.stage.start('dovecot', ['-F', '-c', path.join(this.dir, 'dovecot.conf')], { log: path.join(this.dir, 'out') });
   }
 

@@ -18,7 +18,7 @@ const { Provider: OidcProvider } = await import('oidc-provider');
 /** What a mail provider's client may ask for, beside what OpenID Connect names. */
 const MAIL_SCOPES = ['imap', 'pop', 'smtp'];
 /** The client through which this test, or a mail server, asks about tokens. */
-const INSPECTOR = { id: 'inspector', secret: 'inspector-secret' };
+export const INSPECTOR = { id: 'inspector', secret: 'inspector-secret' };
 /** Redirect URIs of a native client: RFC 8252 lets the port differ. */
 const LOOPBACK = ['http://localhost/', 'http://127.0.0.1/', 'http://[::1]/'];
 
@@ -217,23 +217,26 @@ export class Provider {
   /** When an access token that this provider remembers ends, in milliseconds since 1970. */
   endOf(token) { return (this.memory.entries.get(`AccessToken:${token}`)?.exp ?? 0) * 1000; }
 
-  /** What this provider says of a token (RFC 7662). */
-  introspect(token) {
-    return new Promise((done, failed) => {
-      const { request } = this.tls ? https : http;
-      // No connection is kept: the provider may have been down since.
-      const asking = request(this.introspection, {
-        method: 'POST',
-        agent: false,
-        ca: this.tls?.ca,
-        headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      });
-      asking.once('error', failed).once('response', async (response) => {
-        const text = (await response.setEncoding('utf8').toArray()).join('');
-        if (response.statusCode === 200) done(JSON.parse(text));
-        else failed(new Fault(`introspection answered ${response.statusCode}: ${text}`));
-      });
-      asking.end(new URLSearchParams({ token }).toString());
+  /** What this provider says of a token. */
+  introspect(token) { return introspect(this.introspection, token, this.tls?.ca); }
+}
+
+/** What a provider says of a token (RFC 7662). The URL carries the asking client's credentials. */
+export function introspect(url, token, ca) {
+  return new Promise((done, failed) => {
+    const { request } = url.startsWith('https:') ? https : http;
+    // No connection is kept: the provider may have been down since.
+    const asking = request(url, {
+      method: 'POST',
+      agent: false,
+      ca,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
     });
-  }
+    asking.once('error', failed).once('response', async (response) => {
+      const text = (await response.setEncoding('utf8').toArray()).join('');
+      if (response.statusCode === 200) done(JSON.parse(text));
+      else failed(new Fault(`introspection answered ${response.statusCode}: ${text}`));
+    });
+    asking.end(new URLSearchParams({ token }).toString());
+  });
 }
