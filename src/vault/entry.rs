@@ -8,9 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::Moment;
 use crate::config::{Account, Config};
-use crate::secret::AuthState;
+use crate::secret::{AuthState, RefreshToken};
 use crate::vault::answer::Shown;
 use crate::vault::order::{Order, Task, Ticket};
+use crate::vault::spent::Spent;
 use crate::vault::token::{Active, Attempt, Effect, Policy, Renewal, TokenState, Trouble};
 
 #[derive(Debug)]
@@ -20,9 +21,12 @@ pub(super) struct Entry {
     pub(super) state: TokenState,
     /// Changes when the meaning of the state does; see [`Ticket`].
     pub(super) generation: u64,
+    /// The request to the provider that is under way, if one is.
+    pub(super) request: Option<u64>,
     /// As the schedule has it.
     pub(super) deadline: Option<Moment>,
     pub(super) last_error: Option<LastError>,
+    pub(super) spent: Spent,
 }
 
 /// What went wrong last, since the last success.
@@ -37,6 +41,22 @@ impl Entry {
         Ticket {
             account: self.account.name.clone(),
             generation: self.generation,
+            request: self.request,
+        }
+    }
+
+    /// Whether the request of this ticket is the one that is under way.
+    pub(super) fn awaits(&self, ticket: &Ticket) -> bool {
+        self.request.is_some() && self.request == ticket.request
+    }
+
+    /// Takes note that `next` is about to take the place of the refresh token at hand.
+    pub(super) fn replace_refresh_token(&mut self, next: Option<&RefreshToken>) {
+        let Some(renewal) = self.state.renewal() else {
+            return;
+        };
+        if next.is_some_and(|next| *next != renewal.refresh_token) {
+            self.spent.add(renewal.refresh_token.expose());
         }
     }
 
