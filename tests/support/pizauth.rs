@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -253,7 +254,7 @@ impl Pizauth {
     /// The server's process, where there is one.
     pub fn pid(&self) -> Option<Pid> {
         let lock = File::open(self.lock()).ok()?;
-        if lock.try_lock().is_ok() {
+        if Flock::lock(lock, FlockArg::LockSharedNonblock).is_ok() {
             return None;
         }
         let pid = fs::read_to_string(self.lock()).ok()?;

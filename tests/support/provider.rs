@@ -58,7 +58,7 @@ impl Provider {
                     return;
                 }
                 let state = Arc::clone(&state);
-                let serve = move || http::serve(stream, |request| State::answer(&state, request));
+                let serve = move || http::serve(&stream, |request| State::answer(&state, request));
                 thread::Builder::new().spawn(serve).unwrap();
             }
         };
@@ -212,19 +212,19 @@ impl Drop for Provider {
 
 impl State {
     /// What to answer; the request is on record from here on.
-    fn answer(state: &Mutex<Self>, request: Request) -> Answer {
+    fn answer(state: &Mutex<Self>, request: &Request) -> Answer {
         let mut this = lock(state);
         this.requests.push(request.clone());
         let scripted = (!this.script.is_empty()).then(|| this.script.remove(0));
-        let ruled = || this.rule.as_ref().and_then(|rule| rule(&request));
+        let ruled = || this.rule.as_ref().and_then(|rule| rule(request));
         let answer = scripted.or_else(ruled).unwrap_or_else(Answer::own);
         drop(this);
-        let in_flight = lock(state).ledger.begin(&request);
+        let in_flight = lock(state).ledger.begin(request);
         answer.pass_gate();
         let mut this = lock(state);
         this.ledger.end(in_flight);
         if answer.is_own() {
-            return this.ledger.answer(&request).with_manner_of(&answer);
+            return this.ledger.answer(request).with_manner_of(&answer);
         }
         answer
     }

@@ -47,13 +47,13 @@ impl Request {
     }
 }
 
-pub(super) fn serve(stream: TcpStream, answer: impl FnOnce(Request) -> Answer) {
-    let Some(request) = read(&stream) else {
+pub(super) fn serve(stream: &TcpStream, answer: impl FnOnce(&Request) -> Answer) {
+    let Some(request) = read(stream) else {
         return;
     };
-    let answer = answer(request);
+    let answer = answer(&request);
     // A client that is gone has its reasons.
-    let _ = write(&stream, &answer);
+    let _ = write(stream, &answer);
     let _ = stream.shutdown(Shutdown::Both);
 }
 
