@@ -4,13 +4,13 @@ use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -253,10 +253,8 @@ impl Pizauth {
 
     /// The server's process, where there is one.
     pub fn pid(&self) -> Option<Pid> {
-        let lock = File::open(self.lock()).ok()?;
-        if Flock::lock(lock, FlockArg::LockSharedNonblock).is_ok() {
-            return None;
-        }
+        // Trying the lock itself would be in the way of a server that is about to start.
+        UnixStream::connect(self.socket()).ok()?;
         let pid = fs::read_to_string(self.lock()).ok()?;
         Some(Pid::from_raw(pid.trim().parse().ok()?))
     }
