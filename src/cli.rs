@@ -6,12 +6,13 @@
 use std::ffi::OsString;
 use std::io::{Write, stderr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum, ValueHint};
 
 use crate::console::{self, Stdout};
 use crate::exit::Exit;
-use crate::protocol::is_account_name;
+use crate::protocol::{MAX_TIME, is_account_name};
 
 /// What the user wants done.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub struct ServerOptions {
 #[derive(Debug, PartialEq, Eq)]
 pub enum ClientCommand {
     /// Print an account's access token.
-    Show(AccountOptions),
+    Show(ShowOptions),
     /// Refresh an account's token, or start a login.
     Refresh(AccountOptions),
     /// Have the server read its configuration again.
@@ -72,6 +73,21 @@ pub struct AccountOptions {
     /// The account's name, as in the configuration file
     #[arg(value_parser = account_name)]
     pub account: String,
+}
+
+/// Which token to show.
+#[derive(Debug, PartialEq, Eq, clap::Args)]
+pub struct ShowOptions {
+    /// Wait for a login or a refresh: 30s, or for this time
+    #[arg(long, value_name = "TIME", value_parser = time, num_args = 0..=1, require_equals = true,
+          default_missing_value = "30s")]
+    pub wait: Option<Duration>,
+    /// Print only a token that is valid for this time at least
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub min_valid: Option<Duration>,
+    /// The account.
+    #[command(flatten)]
+    pub account: AccountOptions,
 }
 
 /// The shells that there are completions for.
@@ -111,7 +127,7 @@ enum Subcommand {
     /// Start the server
     Server(ServerOptions),
     /// Print an account's access token; start a login if there is none
-    Show(AccountOptions),
+    Show(ShowOptions),
     /// Refresh an account's token; start a login if there is none
     Refresh(AccountOptions),
     /// Have the server read its configuration again
@@ -128,7 +144,7 @@ enum Subcommand {
         #[arg(short, long)]
         json: bool,
     },
-    /// Forget an account's tokens, at the provider too where it offers that
+    /// Forget an account's tokens
     Revoke {
         /// The account's name, as in the configuration file
         #[arg(value_parser = account_name)]
@@ -180,6 +196,29 @@ fn account_name(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// A time as in the configuration file: `90s`, `15m`, `2h`, `1d`; a bare number is in seconds.
+fn time(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(['s', 'm', 'h', 'd']);
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return Err("a time is a number and one of s, m, h and d, for example 90s".into()),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("a time is a number and one of s, m, h and d, for example 90s".into());
+    }
+    let seconds = digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit));
+    seconds
+        .map(Duration::from_secs)
+        .filter(|time| *time <= MAX_TIME)
+        .ok_or_else(|| "the longest time is 1d".into())
+}
+
 /// Reads the process's arguments, of which the first is the program's name.
 ///
 /// # Errors
@@ -206,9 +245,10 @@ fn plain_show(arguments: &[OsString]) -> Option<Command> {
         return None;
     }
     let account = account.to_owned();
-    Some(Command::Client(ClientCommand::Show(AccountOptions {
-        hide_url,
-        account,
+    Some(Command::Client(ClientCommand::Show(ShowOptions {
+        wait: None,
+        min_valid: None,
+        account: AccountOptions { hide_url, account },
     })))
 }
 

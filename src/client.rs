@@ -20,7 +20,7 @@ use crate::cli::ClientCommand;
 use crate::console::{self, Stdout, describe, say};
 use crate::exit::Exit;
 use crate::paths::RuntimePaths;
-use crate::protocol::{BadReply, MAX_DUMP, Reply, Request};
+use crate::protocol::{BadReply, MAX_DUMP, Reply, Request, Wanted};
 use crate::secret::SecretText;
 use crate::sys::MAX_SOCKET_PATH;
 
@@ -30,7 +30,12 @@ pub fn run(command: ClientCommand) -> Exit {
     let err = &mut io::stderr();
     let request = match command {
         ClientCommand::Show(options) => {
-            return answer(&Request::Show(options.account), options.hide_url, err);
+            let wanted = Wanted {
+                account: options.account.account,
+                wait: options.wait,
+                min_valid: options.min_valid.unwrap_or_default(),
+            };
+            return answer(&Request::Show(wanted), options.account.hide_url, err);
         }
         ClientCommand::Refresh(options) => {
             return answer(&Request::Refresh(options.account), options.hide_url, err);

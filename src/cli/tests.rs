@@ -29,14 +29,43 @@ fn account(hide_url: bool, account: &str) -> AccountOptions {
     }
 }
 
+fn shown(hide_url: bool, name: &str) -> ShowOptions {
+    ShowOptions {
+        wait: None,
+        min_valid: None,
+        account: account(hide_url, name),
+    }
+}
+
+fn waiting(wait: Option<u64>, min_valid: Option<u64>) -> ShowOptions {
+    ShowOptions {
+        wait: wait.map(Duration::from_secs),
+        min_valid: min_valid.map(Duration::from_secs),
+        account: account(false, "work"),
+    }
+}
+
 #[test]
 fn every_command_is_understood() {
     use ClientCommand::*;
     let client: &[(&[&str], ClientCommand)] = &[
-        (&["show", "work"], Show(account(false, "work"))),
-        (&["show", "-u", "work"], Show(account(true, "work"))),
-        (&["show", "work", "-u"], Show(account(true, "work"))),
-        (&["show", "-u", "--", "-u"], Show(account(true, "-u"))),
+        (&["show", "work"], Show(shown(false, "work"))),
+        (&["show", "-u", "work"], Show(shown(true, "work"))),
+        (&["show", "work", "-u"], Show(shown(true, "work"))),
+        (&["show", "--wait", "work"], Show(waiting(Some(30), None))),
+        (
+            &["show", "--wait=2m", "work"],
+            Show(waiting(Some(120), None)),
+        ),
+        (
+            &["show", "work", "--min-valid=90", "--wait=0"],
+            Show(waiting(Some(0), Some(90))),
+        ),
+        (
+            &["show", "--min-valid", "1d", "work"],
+            Show(waiting(None, Some(86400))),
+        ),
+        (&["show", "-u", "--", "-u"], Show(shown(true, "-u"))),
         (&["refresh", "-u", "work"], Refresh(account(true, "work"))),
         (&["reload"], Reload),
         (&["status"], Status(false)),
@@ -216,5 +245,24 @@ fn there_are_completions_for_each_shell() {
         let script = completions(shell);
         assert!(script.contains("shutdown"), "{shell:?}");
         assert!(!script.contains("pizauth-show"), "{shell:?}");
+    }
+}
+
+#[test]
+fn times_that_are_none_are_refused() {
+    for time in [
+        "",
+        "s",
+        "5x",
+        "-1",
+        "1 h",
+        "5ss",
+        "25h",
+        "99999999999999999999d",
+        "1.5h",
+    ] {
+        let (exit, _, err) = refused(arguments(&["show", &format!("--wait={time}"), "work"]));
+        assert_eq!(exit, Exit::Usage, "{time}");
+        assert!(err.contains("--wait"), "{err}");
     }
 }

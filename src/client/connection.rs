@@ -18,8 +18,8 @@ use super::ClientError;
 use crate::protocol::{BadReply, MAX_REPLY, Reply, Request};
 use crate::sys::peer_uid;
 
-/// How long the server may be silent: it answers from memory, so this is a server that hangs, or a
-/// machine that hardly moves.
+/// How long the server may be silent, beside what the request itself allows it: it answers from
+/// memory, so this is a server that hangs, or a machine that hardly moves.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// Room for the line that a reply begins with, beside the longest that may follow it.
 const REPLY_HEAD: usize = 64;
@@ -46,7 +46,7 @@ pub(super) fn exchange(
     request: &Request,
     limits: &Limits,
 ) -> Result<Reply, ClientError> {
-    let mut stream = connected(path, limits.silence)?;
+    let mut stream = connected(path, limits.silence + request.time())?;
     let owner = peer_uid(&stream).map_err(ClientError::Talk)?;
     if owner != geteuid().as_raw() && owner != 0 {
         return Err(ClientError::NotOurs(path.to_owned(), owner));

@@ -13,7 +13,7 @@ use crate::secret::AccessToken;
 const IMPATIENT: Duration = Duration::from_millis(50);
 
 fn show() -> Request {
-    Request::Show("work".into())
+    Request::Show(Wanted::now("work"))
 }
 
 fn ask(server: &FakeServer) -> Result<Reply, ClientError> {

@@ -5,14 +5,19 @@
 
 use std::fmt;
 use std::str;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{MAX_DUMP, MAX_REPLY, MAX_REQUEST, Reply, Request, is_account_name};
+use super::{MAX_DUMP, MAX_REPLY, MAX_REQUEST, MAX_TIME, Reply, Request, Wanted, is_account_name};
 use crate::secret::{AccessToken, SecretText};
 
 /// The longest kind and length that a reply begins with: `document 67108864` and some room.
 const MAX_REPLY_HEAD: usize = 64;
+/// The option of `show` that says how long to wait, in seconds.
+const WAIT: &str = "wait";
+/// The option of `show` that says how long the token must be valid, in seconds.
+const MIN_VALID: &str = "min_valid";
 /// How much of an unknown verb or kind is quoted in a message about it.
 const MAX_QUOTED: usize = 32;
 /// The most digits that a length has: no valid one comes near, and none overflows.
@@ -76,7 +81,7 @@ impl Request {
     #[must_use]
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         match self {
-            Self::Show(account) => message(&["show\t", account, "\n"]),
+            Self::Show(wanted) => show(wanted),
             Self::Refresh(account) => message(&["refresh\t", account, "\n"]),
             Self::Revoke(account) => message(&["revoke\t", account, "\n"]),
             Self::Reload => message(&["reload\n"]),
@@ -103,7 +108,7 @@ impl Request {
             None => (text, None),
         };
         let request = match verb {
-            "show" => Self::Show(account(verb, field)?),
+            "show" => Self::Show(wanted(field)?),
             "refresh" => Self::Refresh(account(verb, field)?),
             "revoke" => Self::Revoke(account(verb, field)?),
             "reload" => alone(verb, field, Self::Reload)?,
@@ -119,6 +124,50 @@ impl Request {
         }
         Ok(request)
     }
+}
+
+/// `show`, with what is wanted beside the account only where it is wanted.
+fn show(wanted: &Wanted) -> Zeroizing<Vec<u8>> {
+    let field = |name: &str, time: Option<Duration>| {
+        time.map_or_else(String::new, |time| format!("\t{name}={}", time.as_secs()))
+    };
+    let wait = field(WAIT, wanted.wait);
+    let min_valid = field(
+        MIN_VALID,
+        Some(wanted.min_valid).filter(|time| !time.is_zero()),
+    );
+    message(&["show\t", &wanted.account, &wait, &min_valid, "\n"])
+}
+
+/// The fields of a `show` after its verb.
+fn wanted(fields: Option<&str>) -> Result<Wanted, String> {
+    let (name, options) = match fields.and_then(|fields| fields.split_once('\t')) {
+        Some((name, options)) => (Some(name), Some(options)),
+        None => (fields, None),
+    };
+    let mut wanted = Wanted::now(&account("show", name)?);
+    for option in options.into_iter().flat_map(|options| options.split('\t')) {
+        let (name, time) = option
+            .split_once('=')
+            .ok_or("an option of 'show' has no value")?;
+        let time = number(time.as_bytes()).and_then(|seconds| u64::try_from(seconds).ok());
+        let time = time
+            .map(Duration::from_secs)
+            .filter(|time| *time <= MAX_TIME);
+        let time =
+            time.ok_or_else(|| format!("'{}' of 'show' is no time", quoted(name.as_bytes())))?;
+        match name {
+            WAIT => wanted.wait = Some(time),
+            MIN_VALID => wanted.min_valid = time,
+            _ => {
+                let name = quoted(name.as_bytes());
+                return Err(format!(
+                    "the server does not know the option '{name}' of 'show'"
+                ));
+            }
+        }
+    }
+    Ok(wanted)
 }
 
 /// The verbs that [`Request::decode`] knows.

@@ -11,22 +11,30 @@ use std::time::Duration;
 use nix::unistd::geteuid;
 use zeroize::Zeroizing;
 
-use crate::protocol::{self, REQUEST_TIME, Reply, Request};
+use crate::clock;
+use crate::protocol::{self, REFRESH_TIME, REQUEST_TIME, Reply, Request, Wanted};
 use crate::server::Server;
-use crate::server::intake::{Door, Framing, Refusal};
+use crate::server::intake::{Door, Framing, Refusal, Served, Waiting};
+use crate::server::replies::Sought;
 use crate::sys;
-use crate::vault::answer::{Refreshed, Refreshing, Shown};
+use crate::vault::order::Ticket;
 
 /// How long a client may take to read its answer, where that does not fit into the socket.
 const REPLY_TIME: Duration = Duration::from_secs(10);
 
-/// How long `refresh` waits for the provider: a little longer than a request may take.
-const REFRESH_PATIENCE: Duration = Duration::from_secs(35);
-
 /// The control socket's side of the [`crate::server::intake`].
 pub(super) struct Control(pub(super) Arc<Server>);
 
+/// What a client of the control socket waits for.
+pub(super) enum Wait {
+    /// A token to show.
+    Token(Wanted),
+    /// The end of this account's refresh.
+    Refresh(String, Ticket),
+}
+
 impl Door for Control {
+    type Wait = Wait;
     type Listener = UnixListener;
     type Stream = UnixStream;
     const CLIENTS: usize = 256;
@@ -51,10 +59,21 @@ impl Door for Control {
         }
     }
 
-    fn serve(&self, stream: UnixStream, request: Zeroizing<Vec<u8>>) {
+    fn serve(&self, stream: UnixStream, request: Zeroizing<Vec<u8>>) -> Served<UnixStream, Wait> {
         match Request::decode(&request) {
             Ok(request) => self.perform(stream, request),
-            Err(reason) => self.0.reply(stream, &Reply::Error(reason)),
+            Err(reason) => self.reply(stream, &Reply::Error(reason)),
+        }
+    }
+
+    fn resume(&self, client: Waiting<UnixStream, Wait>, over: bool) -> Served<UnixStream, Wait> {
+        let sought = match &client.wait {
+            Wait::Token(wanted) => self.0.seek_again(wanted),
+            Wait::Refresh(account, ticket) => self.0.seek_refresh(account, ticket),
+        };
+        match sought {
+            Sought::NotYet(_) if !over => Served::Waits(client),
+            Sought::Found(reply) | Sought::NotYet(reply) => self.reply(client.stream, &reply),
         }
     }
 
@@ -64,45 +83,82 @@ impl Door for Control {
             Refusal::Crowded => "the server has too many clients".into(),
             Refusal::Bad(reason) => reason,
         };
-        self.0.reply(stream, &Reply::Error(reason));
+        self.reply(stream, &Reply::Error(reason));
     }
 }
 
 impl Control {
-    fn perform(&self, stream: UnixStream, request: Request) {
+    fn perform(&self, stream: UnixStream, request: Request) -> Served<UnixStream, Wait> {
         let server = &self.0;
         match request {
-            Request::Show(account) => server.reply(stream, &server.show(&account)),
-            Request::Revoke(account) => server.reply(stream, &server.revoke(&account)),
-            Request::Info => server.reply(stream, &server.info()),
-            Request::Shutdown => server.shut_down(Some(stream)),
-            // Worked through one after another: each of them concerns all accounts.
-            Request::Status => self.later(stream, "chores", |server| server.status()),
-            Request::Dump => self.later(stream, "chores", |server| server.dump()),
-            Request::Reload => self.later(stream, "chores", |server| server.reload_reply()),
+            Request::Show(wanted) => self.show(stream, wanted),
+            Request::Refresh(account) => self.refresh(stream, account),
+            Request::Revoke(account) => self.reply(stream, &server.revoke(&account)),
+            Request::Info => self.reply(stream, &server.info()),
+            Request::Status => self.later(stream, |server| server.status()),
+            Request::Dump => self.later(stream, |server| server.dump()),
+            Request::Reload => self.later(stream, Server::reload_reply),
             Request::Restore(dump) => {
-                self.later(stream, "chores", move |server| {
-                    server.restore(dump.expose())
-                });
+                self.later(stream, move |server| server.restore(dump.expose()))
             }
-            Request::Refresh(account) => {
-                self.later(stream, "refresh", move |server| server.refresh(&account));
+            Request::Shutdown => {
+                server.shut_down(Some(stream));
+                Served::Done
             }
         }
     }
 
-    /// Has the reply made by a worker.
+    fn show(&self, stream: UnixStream, wanted: Wanted) -> Served<UnixStream, Wait> {
+        match (self.0.seek(&wanted), wanted.wait) {
+            (Sought::NotYet(_), Some(patience)) => {
+                Self::wait(stream, Wait::Token(wanted), patience)
+            }
+            (Sought::Found(reply) | Sought::NotYet(reply), _) => self.reply(stream, &reply),
+        }
+    }
+
+    fn refresh(&self, stream: UnixStream, account: String) -> Served<UnixStream, Wait> {
+        match self.0.start_refresh(&account) {
+            Ok(ticket) => Self::wait(stream, Wait::Refresh(account, ticket), REFRESH_TIME),
+            Err(reply) => self.reply(stream, &reply),
+        }
+    }
+
+    fn wait(stream: UnixStream, wait: Wait, patience: Duration) -> Served<UnixStream, Wait> {
+        let until = clock::moment() + patience;
+        Served::Waits(Waiting {
+            stream,
+            wait,
+            until,
+        })
+    }
+
+    /// Sends a reply without waiting: what does not fit into the socket is sent by a worker.
+    fn reply(&self, stream: UnixStream, reply: &Reply) -> Served<UnixStream, Wait> {
+        let bytes = reply.encode();
+        // A client that is gone already is its own affair.
+        let sent = (&stream).write(&bytes).unwrap_or(0);
+        if sent < bytes.len() {
+            self.0.clients.submit("slow", move || {
+                let _ = write_patiently(&stream, &bytes[sent..]);
+            });
+        }
+        Served::Done
+    }
+
+    /// Has the reply made by a worker. What concerns all accounts is worked through one after
+    /// another.
     fn later(
         &self,
         stream: UnixStream,
-        key: &'static str,
         make: impl FnOnce(&Arc<Server>) -> Reply + Send + 'static,
-    ) {
+    ) -> Served<UnixStream, Wait> {
         let server = Arc::clone(&self.0);
-        self.0.clients.submit(key, move || {
+        self.0.clients.submit("chores", move || {
             let reply = make(&server);
             let _ = write_patiently(&stream, &reply.encode());
         });
+        Served::Done
     }
 }
 
@@ -110,137 +166,4 @@ fn write_patiently(mut stream: &UnixStream, bytes: &[u8]) -> io::Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_write_timeout(Some(REPLY_TIME))?;
     stream.write_all(bytes)
-}
-
-impl Server {
-    /// Sends a reply without waiting: what does not fit into the socket is sent by a worker.
-    pub(super) fn reply(self: &Arc<Self>, stream: UnixStream, reply: &Reply) {
-        let bytes = reply.encode();
-        // A client that is gone already is its own affair.
-        let sent = (&stream).write(&bytes).unwrap_or(0);
-        if sent == bytes.len() {
-            return;
-        }
-        self.clients.submit("slow", move || {
-            let _ = write_patiently(&stream, &bytes[sent..]);
-        });
-    }
-
-    fn show(self: &Arc<Self>, account: &str) -> Reply {
-        match self.apply(|vault, now| vault.show(account, now.moment)) {
-            None => unknown(account),
-            Some(Shown::Nothing) => self.log_in(account),
-            Some(shown) => shown_reply(account, shown),
-        }
-    }
-
-    /// Starts a login, unless there is one, and says where.
-    fn log_in(self: &Arc<Self>, account: &str) -> Reply {
-        self.authorize(account)
-            .map_or_else(|| unknown(account), |shown| shown_reply(account, shown))
-    }
-
-    fn refresh(self: &Arc<Self>, account: &str) -> Reply {
-        let ticket = match self.apply(|vault, now| vault.refresh(account, now.moment)) {
-            None => return unknown(account),
-            Some(Refreshing::Impossible) => return self.log_in(account),
-            Some(Refreshing::Exchanging) => return shown_reply(account, Shown::Exchanging),
-            Some(Refreshing::Started(ticket)) => ticket,
-        };
-        match self
-            .shared
-            .wait(REFRESH_PATIENCE, |vault| vault.refreshed(&ticket))
-        {
-            Some(Refreshed::Done) => Reply::Done(String::new()),
-            Some(Refreshed::Passing(reason)) => Reply::TryLater(format!(
-                "the token of account '{account}' could not be refreshed: {reason}"
-            )),
-            Some(Refreshed::Refused(reason)) => shown_reply(account, Shown::Halted(Some(reason))),
-            Some(Refreshed::Gone(_)) => self.show(account),
-            None => Reply::TryLater(format!("account '{account}' is still being refreshed")),
-        }
-    }
-
-    fn revoke(self: &Arc<Self>, account: &str) -> Reply {
-        match self.apply(|vault, now| vault.revoke(account, now.moment)) {
-            None => unknown(account),
-            Some(true) => Reply::Done(format!(
-                "the tokens of account '{account}' are forgotten here; the provider was not told"
-            )),
-            Some(false) => Reply::Done(format!("account '{account}' had no tokens")),
-        }
-    }
-
-    fn status(&self) -> Reply {
-        document(
-            self.shared
-                .look(|vault, now| serde_json::to_string(&vault.status(now))),
-        )
-    }
-
-    fn dump(&self) -> Reply {
-        match self.shared.look(crate::vault::Vault::dump) {
-            Ok(dump) => Reply::Document(dump),
-            Err(error) => Reply::Error(error.to_string()),
-        }
-    }
-
-    fn restore(self: &Arc<Self>, dump: &str) -> Reply {
-        let restored = self.apply(|vault, now| match vault.restore(dump, now) {
-            Ok((report, orders)) => (Ok(report), orders),
-            Err(error) => (Err(error), Vec::new()),
-        });
-        match restored {
-            Err(error) => Reply::Error(format!("nothing was restored: {error}")),
-            Ok(report) => Reply::Done(report.to_string()),
-        }
-    }
-
-    fn reload_reply(self: &Arc<Self>) -> Reply {
-        match self.reload() {
-            Ok(_) => Reply::Done(String::new()),
-            Err(error) => Reply::Error(format!(
-                "{error}\nthe configuration was not reloaded: the old one stays in force"
-            )),
-        }
-    }
-
-    fn info(&self) -> Reply {
-        document(serde_json::to_string(&self.facts()))
-    }
-}
-
-fn document(json: serde_json::Result<String>) -> Reply {
-    match json {
-        Ok(json) => Reply::Document(crate::secret::SecretText::new(json)),
-        Err(error) => Reply::Error(error.to_string()),
-    }
-}
-
-fn unknown(account: &str) -> Reply {
-    Reply::Error(format!(
-        "there is no account '{account}': 'pizauth status' lists them"
-    ))
-}
-
-fn shown_reply(account: &str, shown: Shown) -> Reply {
-    let because =
-        |reason: Option<String>| reason.map_or_else(String::new, |reason| format!(": {reason}"));
-    match shown {
-        Shown::Token(token) => Reply::Token(token),
-        Shown::Login(url) => Reply::LoginNeeded(url),
-        Shown::Nothing => Reply::TryLater(format!("account '{account}' is changing: try again")),
-        Shown::Exchanging => Reply::TryLater(format!(
-            "account '{account}' is just being logged in: try again"
-        )),
-        Shown::Expired(reason) => Reply::TryLater(format!(
-            "the token of account '{account}' has expired and is being refreshed{}",
-            because(reason)
-        )),
-        Shown::Halted(reason) => Reply::Error(format!(
-            "the provider refuses to refresh the token of account '{account}'{}: correct the \
-             configuration and run 'pizauth reload'",
-            because(reason)
-        )),
-    }
 }

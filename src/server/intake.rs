@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -36,6 +38,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where strangers come in.
 pub(super) trait Door {
+    /// What a client can wait for.
+    type Wait;
     /// What is accepted from.
     type Listener: AsFd;
     /// A connection, which must not block.
@@ -50,10 +54,37 @@ pub(super) trait Door {
     fn accept(&self, listener: &Self::Listener) -> io::Result<Option<Self::Stream>>;
     /// Whether `received`, of which the first `known` bytes were seen before, is a request.
     fn framing(&self, received: &[u8], known: usize) -> Framing;
-    /// Serves a whole request. Must not block.
-    fn serve(&self, stream: Self::Stream, request: Zeroizing<Vec<u8>>);
+    /// Serves a whole request, or says what it has to wait for. Must not block.
+    fn serve(
+        &self,
+        stream: Self::Stream,
+        request: Zeroizing<Vec<u8>>,
+    ) -> Served<Self::Stream, Self::Wait>;
+    /// Serves a client that waited, something having changed; gives it back where it has to wait
+    /// on. It must be served now where its time is `over`. Must not block.
+    fn resume(
+        &self,
+        client: Waiting<Self::Stream, Self::Wait>,
+        over: bool,
+    ) -> Served<Self::Stream, Self::Wait>;
     /// Turns a client away. Must not block.
     fn refuse(&self, stream: Self::Stream, refusal: Refusal);
+}
+
+/// What serving a request comes to.
+pub(super) enum Served<S, W> {
+    /// The client has its answer, or will be given it by somebody else.
+    Done,
+    /// The client waits.
+    Waits(Waiting<S, W>),
+}
+
+/// A client that waits for something to change.
+pub(super) struct Waiting<S, W> {
+    pub(super) stream: S,
+    pub(super) wait: W,
+    /// When its time is over.
+    pub(super) until: Moment,
 }
 
 /// How far a request has come.
@@ -78,43 +109,85 @@ pub(super) enum Refusal {
     Bad(String),
 }
 
+/// Wakes an [`Intake`] up.
+pub(super) struct Bell {
+    wake: UnixStream,
+    /// Whether a client waits for a change.
+    wanted: AtomicBool,
+}
+
 /// Puts other listeners in the place of those that an [`Intake`] has.
 pub(super) struct Handle<L> {
     sender: Sender<Vec<L>>,
-    wake: UnixStream,
+    bell: Arc<Bell>,
 }
 
-/// An [`Intake`]'s end of a [`Handle`].
-pub(super) struct Replacements<L> {
+/// What an [`Intake`] is told from outside.
+pub(super) struct News<L> {
     receiver: Receiver<Vec<L>>,
-    woken: UnixStream,
+    bell: Arc<Bell>,
+    rung: UnixStream,
 }
 
-/// The means of changing an intake's listeners while it works.
+/// The means of telling an intake something while it works.
 ///
 /// # Errors
 /// Where the system has no descriptors left.
-pub(super) fn replaceable<L>() -> io::Result<(Handle<L>, Replacements<L>)> {
-    let (wake, woken) = UnixStream::pair()?;
+pub(super) fn news<L>() -> io::Result<(Handle<L>, News<L>)> {
+    let (wake, rung) = UnixStream::pair()?;
     wake.set_nonblocking(true)?;
-    woken.set_nonblocking(true)?;
+    rung.set_nonblocking(true)?;
+    let bell = Arc::new(Bell {
+        wake,
+        wanted: AtomicBool::new(false),
+    });
     let (sender, receiver) = channel();
-    Ok((Handle { sender, wake }, Replacements { receiver, woken }))
+    let handle = Handle {
+        sender,
+        bell: Arc::clone(&bell),
+    };
+    Ok((
+        handle,
+        News {
+            receiver,
+            bell,
+            rung,
+        },
+    ))
+}
+
+impl Bell {
+    /// To be called when something may have changed that a client waits for. Costs next to
+    /// nothing where none does.
+    pub(super) fn changed(&self) {
+        if self.wanted.swap(false, Ordering::AcqRel) {
+            self.ring();
+        }
+    }
+
+    fn ring(&self) {
+        // Where the socket is full, it has not heard yet that it was rung for before.
+        let _ = (&self.wake).write(&[1]);
+    }
 }
 
 impl<L> Handle<L> {
     pub(super) fn replace(&self, listeners: Vec<L>) {
         // The intake ends only with the process.
         let _ = self.sender.send(listeners);
-        let _ = (&self.wake).write(&[1]);
+        self.bell.ring();
+    }
+
+    pub(super) fn bell(&self) -> Arc<Bell> {
+        Arc::clone(&self.bell)
     }
 }
 
-impl<L> Replacements<L> {
-    /// The latest listeners, where there are any.
+impl<L> News<L> {
+    /// Hears the bell, and takes the latest listeners where there are any.
     fn take(&self) -> Option<Vec<L>> {
         let mut bytes = [0; 64];
-        while matches!((&self.woken).read(&mut bytes), Ok(count) if count > 0) {}
+        while matches!((&self.rung).read(&mut bytes), Ok(count) if count > 0) {}
         self.receiver.try_iter().last()
     }
 }
@@ -123,8 +196,9 @@ impl<L> Replacements<L> {
 pub(super) struct Intake<D: Door> {
     door: D,
     listeners: Vec<D::Listener>,
-    replacements: Option<Replacements<D::Listener>>,
+    news: News<D::Listener>,
     parked: Vec<Client<D::Stream>>,
+    waiting: Vec<Waiting<D::Stream, D::Wait>>,
     /// What the parked clients have sent so far, in bytes.
     held: usize,
     /// A descriptor to give up where there is none left, so that a connection can still be
@@ -145,20 +219,19 @@ struct Ready {
     listeners: Vec<usize>,
     /// In descending order, so that each can be taken out without moving those to come.
     parked: Vec<usize>,
-    woken: bool,
+    /// Clients that wait no more since they have gone away; in descending order too.
+    gone: Vec<usize>,
+    rung: bool,
 }
 
 impl<D: Door> Intake<D> {
-    pub(super) fn new(
-        door: D,
-        listeners: Vec<D::Listener>,
-        replacements: Option<Replacements<D::Listener>>,
-    ) -> Self {
+    pub(super) fn new(door: D, listeners: Vec<D::Listener>, news: News<D::Listener>) -> Self {
         Self {
             door,
             listeners,
-            replacements,
+            news,
             parked: Vec::new(),
+            waiting: Vec::new(),
             held: 0,
             spare: spare(),
             paused: None,
@@ -172,18 +245,18 @@ impl<D: Door> Intake<D> {
                 Ok(ready) => ready,
                 Err(error) => return error,
             };
-            if ready.woken
-                && let Some(listeners) = self.replacements.as_ref().and_then(Replacements::take)
-            {
-                self.listeners = listeners;
-                continue;
-            }
             for index in ready.parked {
                 let client = self.unpark(index);
                 self.attend(client);
             }
+            for index in ready.gone {
+                self.waiting.swap_remove(index);
+            }
             for index in ready.listeners {
                 self.accept(index);
+            }
+            if ready.rung {
+                self.hear();
             }
             self.turn_out_the_late();
         }
@@ -208,34 +281,80 @@ impl<D: Door> Intake<D> {
             PollTimeout::try_from(deadline.since(now) + Duration::from_millis(1))
                 .unwrap_or(PollTimeout::MAX)
         });
-        let clients = self.parked.iter().map(|client| client.stream.as_fd());
-        let listeners = self.listeners[..listening].iter().map(AsFd::as_fd);
-        let woken = self
-            .replacements
+        // Nothing more is read from a client that waits; only its going away is noticed.
+        let waiting = self
+            .waiting
             .iter()
-            .map(|replacements| replacements.woken.as_fd());
-        let mut descriptors: Vec<PollFd<'_>> = clients
+            .map(|client| (client.stream.as_fd(), PollFlags::empty()));
+        let parked = self
+            .parked
+            .iter()
+            .map(|client| (client.stream.as_fd(), PollFlags::POLLIN));
+        let listeners = self.listeners[..listening].iter();
+        let listeners = listeners.map(|listener| (listener.as_fd(), PollFlags::POLLIN));
+        let rung = [(self.news.rung.as_fd(), PollFlags::POLLIN)];
+        let mut descriptors: Vec<PollFd<'_>> = parked
+            .chain(waiting)
             .chain(listeners)
-            .chain(woken)
-            .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN))
+            .chain(rung)
+            .map(|(descriptor, events)| PollFd::new(descriptor, events))
             .collect();
         match poll(&mut descriptors, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let ready = |descriptor: &PollFd<'_>| descriptor.any().unwrap_or(false);
-        let (clients, others) = descriptors.split_at(self.parked.len());
-        let (listeners, woken) = others.split_at(listening);
+        // `any` would ask only for what was waited for, and nobody waits for a client's going.
+        let is_ready = |descriptor: &PollFd<'_>| {
+            descriptor
+                .revents()
+                .is_some_and(|events| !events.is_empty())
+        };
+        let ready = |from: usize, count: usize| {
+            let these = descriptors[from..from + count].iter().enumerate();
+            let these = these.filter(|(_, descriptor)| is_ready(descriptor));
+            these.map(|(index, _)| index).rev().collect::<Vec<usize>>()
+        };
+        let (parked, waiting) = (self.parked.len(), self.waiting.len());
         Ok(Ready {
-            parked: (0..clients.len())
-                .rev()
-                .filter(|index| ready(&clients[*index]))
-                .collect(),
-            listeners: (0..listening)
-                .filter(|index| ready(&listeners[*index]))
-                .collect(),
-            woken: woken.iter().any(ready),
+            parked: ready(0, parked),
+            gone: ready(parked, waiting),
+            listeners: ready(parked + waiting, listening),
+            rung: descriptors.last().is_some_and(is_ready),
         })
+    }
+
+    /// Takes in what has happened elsewhere.
+    fn hear(&mut self) {
+        if let Some(listeners) = self.news.take() {
+            self.listeners = listeners;
+        }
+        if self.waiting.is_empty() {
+            return;
+        }
+        // Before looking, so that what changes meanwhile rings again.
+        self.news.bell.wanted.store(true, Ordering::Release);
+        for client in std::mem::take(&mut self.waiting) {
+            let served = self.door.resume(client, false);
+            self.keep(served);
+        }
+    }
+
+    fn keep(&mut self, served: Served<D::Stream, D::Wait>) {
+        if let Served::Waits(client) = served {
+            self.waiting.push(client);
+        }
+    }
+
+    /// Keeps a client that has just begun to wait, unless there are too many already.
+    fn begin_to_wait(&mut self, served: Served<D::Stream, D::Wait>) {
+        let Served::Waits(client) = served else {
+            return;
+        };
+        let over = self.waiting.len() >= D::CLIENTS;
+        // What it waits for may have come about since it was looked for, without a ring.
+        self.news.bell.wanted.store(true, Ordering::Release);
+        let served = self.door.resume(client, over);
+        self.keep(served);
     }
 
     fn accept(&mut self, index: usize) {
@@ -296,7 +415,10 @@ impl<D: Door> Intake<D> {
                 Ok(0) => return,
                 Ok(_) => match self.door.framing(&client.received, known) {
                     Framing::NeedMore => {}
-                    Framing::Whole => return self.door.serve(client.stream, client.received),
+                    Framing::Whole => {
+                        let served = self.door.serve(client.stream, client.received);
+                        return self.begin_to_wait(served);
+                    }
                     Framing::Bad(reason) => {
                         return self.door.refuse(client.stream, Refusal::Bad(reason));
                     }
@@ -335,7 +457,7 @@ impl<D: Door> Intake<D> {
     }
 
     fn turn_out_the_late(&mut self) {
-        if self.parked.is_empty() {
+        if self.parked.is_empty() && self.waiting.is_empty() {
             return;
         }
         let now = clock::moment();
@@ -343,6 +465,13 @@ impl<D: Door> Intake<D> {
             if self.parked[index].deadline <= now {
                 let client = self.unpark(index);
                 self.door.refuse(client.stream, Refusal::TimedOut);
+            }
+        }
+        for index in (0..self.waiting.len()).rev() {
+            if self.waiting[index].until <= now {
+                let client = self.waiting.swap_remove(index);
+                let served = self.door.resume(client, true);
+                self.keep(served);
             }
         }
     }

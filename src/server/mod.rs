@@ -11,6 +11,7 @@ pub mod page;
 mod pool;
 mod redirect;
 mod refresher;
+mod replies;
 mod shared;
 mod shell;
 mod signals;
@@ -157,7 +158,7 @@ impl Server {
         let mut entropy = [0; 64];
         if let Err(error) = SysRng.try_fill_bytes(&mut entropy) {
             log::error!("no login can be started: the system has no random numbers: {error}");
-            return Some(Shown::Nothing);
+            return Some(Shown::Nothing(None));
         }
         let port = self.shared.settings().redirect_port();
         self.apply(|vault, now| match vault.account(name) {

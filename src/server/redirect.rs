@@ -21,7 +21,7 @@ use crate::config::redirect_uri::is_loopback;
 use crate::config::{AccountName, Listen};
 use crate::oauth::authorize::{BadCallback, Callback};
 use crate::server::Server;
-use crate::server::intake::{Door, Framing, Refusal};
+use crate::server::intake::{Door, Framing, Refusal, Served, Waiting};
 use crate::server::page::{self, Page};
 use crate::vault::answer::{LoggedIn, Returned};
 use crate::vault::order::Ticket;
@@ -107,6 +107,7 @@ fn sibling(address: SocketAddr) -> SocketAddr {
 }
 
 impl Door for Redirect {
+    type Wait = Ticket;
     type Listener = TcpListener;
     type Stream = TcpStream;
     const CLIENTS: usize = 64;
@@ -130,12 +131,9 @@ impl Door for Redirect {
         }
     }
 
-    fn serve(&self, stream: TcpStream, request: Zeroizing<Vec<u8>>) {
-        let target = match read_head(&request) {
-            Ok(target) => target,
-            Err(page) => return send(&stream, &page),
-        };
-        match self.answer(target) {
+    fn serve(&self, stream: TcpStream, request: Zeroizing<Vec<u8>>) -> Served<TcpStream, Ticket> {
+        let answer = read_head(&request).map_or_else(Answer::Page, |target| self.answer(target));
+        match answer {
             Answer::Page(page) => send(&stream, &page),
             Answer::Refused(account, reason) => {
                 let account = account.as_str();
@@ -147,8 +145,37 @@ impl Door for Redirect {
                     },
                 );
             }
-            Answer::Login(ticket) => self.await_login(stream, ticket),
+            Answer::Login(wait) => {
+                let until = clock::moment() + PATIENCE;
+                return Served::Waits(Waiting {
+                    stream,
+                    wait,
+                    until,
+                });
+            }
         }
+        Served::Done
+    }
+
+    fn resume(&self, client: Waiting<TcpStream, Ticket>, over: bool) -> Served<TcpStream, Ticket> {
+        let account = client.wait.account().as_str();
+        let page = |page| send(&client.stream, &page);
+        match self.0.shared.look(|vault, _| vault.logged_in(&client.wait)) {
+            None if over => page(Page::StillWorking { account }),
+            None => return Served::Waits(client),
+            Some(LoggedIn::No(reason)) => page(Page::Failed {
+                account,
+                reason: &reason,
+            }),
+            Some(LoggedIn::Yes(expires)) => {
+                let expires = local_time(expires);
+                page(Page::LoggedIn {
+                    account,
+                    expires: Some(&expires),
+                });
+            }
+        }
+        Served::Done
     }
 
     fn refuse(&self, stream: TcpStream, refusal: Refusal) {
@@ -236,32 +263,6 @@ impl Redirect {
             Returned::Refused(account, reason) => Answer::Refused(account, reason),
             Returned::Accepted(ticket) => Answer::Login(ticket),
         }
-    }
-
-    /// Answers when the login has ended, or has taken too long to wait for.
-    fn await_login(&self, stream: TcpStream, ticket: Ticket) {
-        let server = Arc::clone(&self.0);
-        self.0.clients.submit("browser", move || {
-            let account = ticket.account().as_str();
-            let page = |page| send(&stream, &page);
-            match server
-                .shared
-                .wait(PATIENCE, |vault| vault.logged_in(&ticket))
-            {
-                None => page(Page::StillWorking { account }),
-                Some(LoggedIn::No(reason)) => page(Page::Failed {
-                    account,
-                    reason: &reason,
-                }),
-                Some(LoggedIn::Yes(expires)) => {
-                    let expires = local_time(expires);
-                    page(Page::LoggedIn {
-                        account,
-                        expires: Some(&expires),
-                    });
-                }
-            }
-        });
     }
 }
 

@@ -1,11 +1,11 @@
 //! The vault behind its mutex, and the wake-ups that follow from changing it. The guard never
 //! leaves this file, and nothing slow is done under it.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{self, Moment, Now};
 use crate::server::Settings;
+use crate::server::intake::Bell;
 use crate::sys::Alarm;
 use crate::vault::Vault;
 use crate::vault::order::{Order, Outcome};
@@ -14,8 +14,8 @@ use crate::vault::order::{Order, Outcome};
 /// for a change.
 pub(super) struct Shared {
     state: Mutex<State>,
-    /// Rung when an account may have changed.
-    changed: Condvar,
+    /// Rung when an account may have changed, for clients that wait for one.
+    bells: Vec<Arc<Bell>>,
     alarm: Alarm,
 }
 
@@ -27,14 +27,18 @@ struct State {
 }
 
 impl Shared {
-    pub(super) fn new(vault: Vault, settings: Arc<Settings>) -> std::io::Result<Self> {
+    pub(super) fn new(
+        vault: Vault,
+        settings: Arc<Settings>,
+        bells: Vec<Arc<Bell>>,
+    ) -> std::io::Result<Self> {
         Ok(Self {
             state: Mutex::new(State {
                 vault,
                 settings,
                 armed: None,
             }),
-            changed: Condvar::new(),
+            bells,
             alarm: Alarm::new()?,
         })
     }
@@ -74,7 +78,7 @@ impl Shared {
             state.armed = next;
         }
         drop(state);
-        self.changed.notify_all();
+        self.bells.iter().for_each(|bell| bell.changed());
         if sooner {
             self.alarm.wake();
         }
@@ -84,20 +88,6 @@ impl Shared {
     /// Looks at the vault without changing it.
     pub(super) fn look<T>(&self, look: impl FnOnce(&Vault, Now) -> T) -> T {
         look(&self.lock().vault, clock::now())
-    }
-
-    /// Waits until `look` finds something; `None` where `limit` has passed before.
-    pub(super) fn wait<T>(&self, limit: Duration, look: impl Fn(&Vault) -> Option<T>) -> Option<T> {
-        let mut found = None;
-        let (state, _) = self
-            .changed
-            .wait_timeout_while(self.lock(), limit, |state| {
-                found = look(&state.vault);
-                found.is_none()
-            })
-            .unwrap_or_else(PoisonError::into_inner);
-        drop(state);
-        found
     }
 
     /// Sleeps until something is due, or may have become so.

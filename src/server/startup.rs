@@ -258,22 +258,24 @@ fn open(
     become_a_daemon(lock).map_err(failed)?;
     let (notifier, commands) = Notifier::new();
     let (end, ended) = channel();
-    let (handle, replacements) = intake::replaceable().map_err(failed)?;
+    let (redirect_handle, redirect_news) = intake::news().map_err(failed)?;
+    let (control_handle, control_news) = intake::news().map_err(failed)?;
+    let bells = vec![control_handle.bell(), redirect_handle.bell()];
     let vault = Vault::new(&config);
     let settings = Settings::new(config, addresses(&redirect));
     let server = Arc::new(Server {
-        shared: Shared::new(vault, settings).map_err(failed)?,
+        shared: Shared::new(vault, settings, bells).map_err(failed)?,
         config_path,
         started_at: clock::now().wall,
         notifier,
-        redirect: handle,
+        redirect: redirect_handle,
         exchanges: Pool::new("exchange", EXCHANGES).map_err(failed)?,
         clients: Pool::new("client", WAITING_CLIENTS).map_err(failed)?,
         probes: Pool::new("probe", PROBES).map_err(failed)?,
         end,
     });
-    let redirect = Intake::new(Redirect(Arc::clone(&server)), redirect, Some(replacements));
-    let control = Intake::new(Control(Arc::clone(&server)), vec![control], None);
+    let redirect = Intake::new(Redirect(Arc::clone(&server)), redirect, redirect_news);
+    let control = Intake::new(Control(Arc::clone(&server)), vec![control], control_news);
     let of_server = || Arc::clone(&server);
     let (for_signals, for_refresher) = (of_server(), of_server());
     let (for_redirect, for_control) = (of_server(), of_server());

@@ -1,5 +1,7 @@
 //! What the vault answers to those who ask it.
 
+use std::time::Duration;
+
 use crate::clock::Moment;
 use crate::config::AccountName;
 use crate::secret::AccessToken;
@@ -12,12 +14,17 @@ pub enum Shown {
     Token(AccessToken),
     /// The user must log in at this URL.
     Login(String),
-    /// Nothing is under way: a login must be started.
-    Nothing,
+    /// Nothing is under way: a login must be started. What went wrong last.
+    Nothing(Option<String>),
     /// The user has just logged in.
     Exchanging,
     /// The access token has expired and is being refreshed; what went wrong so far.
     Expired(Option<String>),
+    /// The access token does not last as long as is wanted, and is being refreshed; what went wrong
+    /// so far.
+    TooShort(Option<String>),
+    /// The access token does not last as long as is wanted, and did not when it was new either.
+    NeverThatLong(Duration),
     /// The provider refuses to refresh: the configuration is wrong.
     Halted(Option<String>),
 }

@@ -20,7 +20,8 @@ pub(super) fn backoff(
     let longest = LONGEST_BACKOFF.max(first);
     let doublings = count.saturating_sub(1).min(31);
     let gap = first.saturating_mul(1 << doublings).min(longest);
-    let jitter = gap / 4 * jitter_percent(policy.spread, now) / 100;
+    // At most a quarter. Divided first: the other way round, a very long gap would overflow.
+    let jitter = gap / 400 * jitter_percent(policy.spread, now);
     (gap - jitter).max(retry_after.unwrap_or_default())
 }
 

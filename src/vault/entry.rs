@@ -8,10 +8,11 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::Moment;
 use crate::config::{Account, Config};
-use crate::secret::AuthState;
+use crate::secret::{AuthState, RefreshToken};
 use crate::vault::answer::Shown;
 use crate::vault::order::{Order, Task, Ticket};
-use crate::vault::token::{Attempt, Effect, Policy, TokenState, Trouble};
+use crate::vault::spent::Spent;
+use crate::vault::token::{Active, Attempt, Effect, Policy, Renewal, TokenState, Trouble};
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -20,9 +21,12 @@ pub(super) struct Entry {
     pub(super) state: TokenState,
     /// Changes when the meaning of the state does; see [`Ticket`].
     pub(super) generation: u64,
+    /// The request to the provider that is under way, if one is.
+    pub(super) request: Option<u64>,
     /// As the schedule has it.
     pub(super) deadline: Option<Moment>,
     pub(super) last_error: Option<LastError>,
+    pub(super) spent: Spent,
 }
 
 /// What went wrong last, since the last success.
@@ -37,6 +41,22 @@ impl Entry {
         Ticket {
             account: self.account.name.clone(),
             generation: self.generation,
+            request: self.request,
+        }
+    }
+
+    /// Whether the request of this ticket is the one that is under way.
+    pub(super) fn awaits(&self, ticket: &Ticket) -> bool {
+        self.request.is_some() && self.request == ticket.request
+    }
+
+    /// Takes note that `next` is about to take the place of the refresh token at hand.
+    pub(super) fn replace_refresh_token(&mut self, next: Option<&RefreshToken>) {
+        let Some(renewal) = self.state.renewal() else {
+            return;
+        };
+        if next.is_some_and(|next| *next != renewal.refresh_token) {
+            self.spent.add(renewal.refresh_token.expose());
         }
     }
 
@@ -56,19 +76,32 @@ impl Entry {
         }
     }
 
-    pub(super) fn shown(&self) -> Shown {
+    /// What `show` gets that wants a token which is valid for `min_valid` from `now` on.
+    pub(super) fn shown(&self, min_valid: Duration, now: Moment) -> Shown {
         let reason = || self.last_error.as_ref().map(|error| error.reason.clone());
-        if let Some(access) = self.state.access() {
+        if let Some(access) = self.state.access()
+            && now + min_valid <= access.expires
+        {
             return Shown::Token(access.token.duplicate());
         }
+        let halted = |renewal: &Renewal| renewal.attempt == Attempt::Halted;
         match &self.state {
             TokenState::Pending(pending) => Shown::Login(pending.request.url.clone()),
             TokenState::Exchanging(_) => Shown::Exchanging,
-            TokenState::Expired(renewal) if renewal.attempt == Attempt::Halted => {
-                Shown::Halted(reason())
-            }
+            TokenState::Expired(renewal) if halted(renewal) => Shown::Halted(reason()),
             TokenState::Expired(_) => Shown::Expired(reason()),
-            TokenState::Empty | TokenState::Active(_) => Shown::Nothing,
+            TokenState::Active(Active {
+                renewal: Some(renewal),
+                access,
+            }) => {
+                let lifetime = access.expires.since(access.obtained);
+                match lifetime < min_valid {
+                    true => Shown::NeverThatLong(lifetime),
+                    false if halted(renewal) => Shown::Halted(reason()),
+                    false => Shown::TooShort(reason()),
+                }
+            }
+            TokenState::Empty | TokenState::Active(_) => Shown::Nothing(reason()),
         }
     }
 

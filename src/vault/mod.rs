@@ -7,20 +7,28 @@ pub mod answer;
 mod backoff;
 mod entry;
 pub mod order;
+mod refresh;
 mod reload;
 pub mod report;
 mod schedule;
 pub mod snapshot;
+mod spent;
 mod step;
+#[cfg(test)]
+mod test_support;
+#[cfg(test)]
+mod tests;
 pub mod token;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::answer::{LoggedIn, Refreshed, Refreshing, Returned, Shown};
 use self::entry::{Entry, LastError, digest, policy};
 use self::order::{Order, Outcome, Ticket};
 use self::schedule::Schedule;
+use self::spent::Spent;
 pub use self::step::step;
 use self::token::{Attempt, Effect, Input, Probed, Restored, TokenState};
 use crate::clock::Moment;
@@ -39,7 +47,8 @@ pub struct Vault {
     /// Whose login a `state` belongs to, by the state's digest: a look-up by the state itself
     /// would tell by its duration how much of a guess is right.
     logins: HashMap<[u8; 32], AccountName>,
-    last_generation: u64,
+    /// The last of the numbers given to generations and requests, none of which is used twice.
+    last_number: u64,
 }
 
 impl Vault {
@@ -51,7 +60,7 @@ impl Vault {
             order: Vec::new(),
             schedule: Schedule::default(),
             logins: HashMap::new(),
-            last_generation: 0,
+            last_number: 0,
         };
         for account in &config.accounts {
             vault.insert(config, account);
@@ -61,14 +70,16 @@ impl Vault {
     }
 
     fn insert(&mut self, config: &Config, account: &Arc<Account>) {
-        self.last_generation += 1;
+        self.last_number += 1;
         let entry = Entry {
             account: Arc::clone(account),
             policy: policy(config, account),
             state: TokenState::Empty,
-            generation: self.last_generation,
+            generation: self.last_number,
+            request: None,
             deadline: None,
             last_error: None,
+            spent: Spent::default(),
         };
         self.entries.insert(account.name.clone(), entry);
     }
@@ -99,10 +110,21 @@ impl Vault {
             .map(|entry| Arc::clone(&entry.account))
     }
 
-    /// What `show` prints. `None` where there is no such account.
-    pub fn show(&mut self, name: &str, now: Moment) -> Outcome<Option<Shown>> {
-        let orders = self.settle(name, now);
-        let shown = self.entries.get(name).map(Entry::shown);
+    /// What `show` prints that wants a token which is valid for `min_valid`. A refresh is started
+    /// where it takes one. `None` where there is no such account.
+    pub fn show(&mut self, name: &str, min_valid: Duration, now: Moment) -> Outcome<Option<Shown>> {
+        let mut orders = self.settle(name, now);
+        let mut shown = self
+            .entries
+            .get(name)
+            .map(|entry| entry.shown(min_valid, now));
+        if matches!(shown, Some(Shown::TooShort(_))) {
+            orders.extend(self.apply(name, Input::FresherWanted, now));
+            shown = self
+                .entries
+                .get(name)
+                .map(|entry| entry.shown(min_valid, now));
+        }
         (shown, orders)
     }
 
@@ -133,7 +155,7 @@ impl Vault {
         // A token that is carried along is no answer to somebody who wants a new login.
         let shown = entry.map(|entry| match &entry.state {
             TokenState::Pending(pending) => Shown::Login(pending.request.url.clone()),
-            _ => entry.shown(),
+            _ => entry.shown(Duration::ZERO, now),
         });
         (shown, orders)
     }
@@ -159,16 +181,18 @@ impl Vault {
         };
         let reason = || entry.last_error.as_ref().map(|error| error.reason.clone());
         let attempt = entry.state.renewal().map(|renewal| renewal.attempt);
+        let superseded = entry.generation != ticket.generation;
         match attempt {
-            Some(_) if entry.generation != ticket.generation => Some(Refreshed::Done),
+            _ if entry.awaits(ticket) => None,
+            _ if superseded && matches!(entry.state, TokenState::Active(_)) => {
+                Some(Refreshed::Done)
+            }
             None => Some(Refreshed::Gone(
                 reason().unwrap_or_else(|| "the tokens were revoked".into()),
             )),
-            Some(Attempt::InFlight(_)) => None,
+            Some(_) if superseded => Some(Refreshed::Done),
             Some(Attempt::Halted) => Some(Refreshed::Refused(reason().unwrap_or_default())),
-            Some(Attempt::Idle | Attempt::Backoff { .. }) => {
-                Some(Refreshed::Passing(reason().unwrap_or_default()))
-            }
+            Some(_) => Some(Refreshed::Passing(reason().unwrap_or_default())),
         }
     }
 
@@ -199,7 +223,7 @@ impl Vault {
     pub fn logged_in(&self, ticket: &Ticket) -> Option<LoggedIn> {
         let entry = self.entries.get(ticket.account.as_str())?;
         match &entry.state {
-            TokenState::Exchanging(_) if entry.generation == ticket.generation => None,
+            TokenState::Exchanging(_) if entry.awaits(ticket) => None,
             // A failed exchange leaves the generation alone, and a token that was carried along.
             TokenState::Active(active) if entry.generation != ticket.generation => {
                 Some(LoggedIn::Yes(active.access.expires))
@@ -215,8 +239,9 @@ impl Vault {
     /// by events and no request must be made.
     #[must_use]
     pub fn refresh_token(&self, ticket: &Ticket) -> Option<RefreshToken> {
-        let renewal = self.current(ticket)?.state.renewal()?;
-        matches!(renewal.attempt, Attempt::InFlight(_)).then(|| renewal.refresh_token.duplicate())
+        let entry = self.current(ticket).filter(|entry| entry.awaits(ticket))?;
+        let renewal = entry.state.renewal()?;
+        Some(renewal.refresh_token.duplicate())
     }
 
     /// Takes in how an exchange ended.
@@ -249,6 +274,14 @@ impl Vault {
         let Some(entry) = self.current_mut(ticket) else {
             return Vec::new();
         };
+        if !entry.awaits(ticket) {
+            return Vec::new();
+        }
+        entry.request = None;
+        entry.replace_refresh_token(match &result {
+            Ok(grant) => grant.refresh_token.as_ref(),
+            Err(failure) => failure.rotated.as_ref(),
+        });
         entry.last_error = result.as_ref().err().map(|failure| LastError {
             at: now,
             reason: failure.reason.clone(),
@@ -287,6 +320,7 @@ impl Vault {
     fn restore_account(&mut self, name: &str, restored: Restored, now: Moment) -> Vec<Order> {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.last_error = None;
+            entry.replace_refresh_token(restored.refresh_token());
         }
         self.apply(name, Input::Restore(restored), now)
     }
@@ -302,9 +336,11 @@ impl Vault {
         entry.state = state;
         let mut orders = Vec::with_capacity(effects.len());
         for effect in effects {
-            if matches!(effect, Effect::Supersede) {
-                self.last_generation += 1;
-                entry.generation = self.last_generation;
+            self.last_number += 1;
+            match &effect {
+                Effect::Supersede => (entry.generation, entry.request) = (self.last_number, None),
+                Effect::Exchange(_) | Effect::Refresh => entry.request = Some(self.last_number),
+                _ => {}
             }
             if let Effect::Report(trouble) = &effect
                 && let Some(reason) = trouble.reason()

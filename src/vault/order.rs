@@ -11,6 +11,9 @@ use crate::vault::token::{Event, Exchange};
 pub struct Ticket {
     pub(super) account: AccountName,
     pub(super) generation: u64,
+    /// The request to the provider that was under way: its result is taken once, and never for
+    /// that of a later one.
+    pub(super) request: Option<u64>,
 }
 
 /// Something to do, for one account.

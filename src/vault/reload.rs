@@ -7,13 +7,13 @@ use crate::clock::Moment;
 use crate::config::{Account, AccountName, Config};
 use crate::vault::entry::policy;
 use crate::vault::order::{Order, Task};
-use crate::vault::token::{Event, Input, TokenState};
+use crate::vault::token::{Event, Input};
 use crate::vault::{Vault, names};
 
 impl Vault {
     /// Puts another configuration in force. A token survives exactly where the account's authority
     /// is unchanged; a login that waits for the user survives where its redirect would also still
-    /// arrive, which `listener_moved` denies.
+    /// arrive, and is begun anew where not, which `listener_moved` says.
     pub fn reload(&mut self, config: &Config, listener_moved: bool, now: Moment) -> Vec<Order> {
         let mut orders = Vec::new();
         let mut kept = HashMap::with_capacity(config.accounts.len());
@@ -62,11 +62,9 @@ impl Vault {
             return Vec::new();
         };
         let same = entry.account.authority == account.authority;
-        let astray = listener_moved
-            && matches!(entry.state, TokenState::Pending(_))
-            && account.authority.redirect_uri.port().is_none();
+        let astray = listener_moved && account.authority.redirect_uri.port().is_none();
         let mut orders = Vec::new();
-        if !same || astray {
+        if !same {
             orders = self.forget(name, now);
         }
         let Some(entry) = self.entries.get_mut(name) else {
@@ -78,6 +76,9 @@ impl Vault {
             entry.last_error = None;
         }
         orders.extend(self.apply(name.as_str(), Input::Reconfigured, now));
+        if astray {
+            orders.extend(self.apply(name.as_str(), Input::ListenerMoved, now));
+        }
         orders
     }
 }

@@ -6,23 +6,22 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::fmt::Write as _;
+use std::io;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::clock::{Now, Timestamp};
-use crate::config::{Authority, ClientAuth};
+use crate::config::{AccountName, Authority, ClientAuth};
 use crate::secret::{AccessToken, RefreshToken, SecretText};
 use crate::vault::Vault;
+use crate::vault::entry::Entry;
 use crate::vault::order::Order;
 use crate::vault::token::{Access, Restored, TokenState};
 
 /// The version of the format that this program writes, and the only one that it reads.
 const VERSION: u32 = 1;
-
-/// Room for one account's tokens, so that building a dump seldom moves it and leaves copies.
-const BYTES_PER_ACCOUNT: usize = 8 * 1024;
 
 #[derive(Serialize, Deserialize)]
 struct Dump<A> {
@@ -62,6 +61,20 @@ struct Undumped {
     expires_at: Option<Timestamp>,
     scope: Option<String>,
     refresh_token: Option<Zeroizing<String>>,
+}
+
+/// Counts what is written to it.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Why a text cannot be restored.
@@ -155,11 +168,14 @@ impl Vault {
                 )
             })
             .collect();
-        let mut text = Zeroizing::new(Vec::with_capacity(accounts.len() * BYTES_PER_ACCOUNT + 64));
         let dump = Dump {
             pizauth_dump: VERSION,
             accounts,
         };
+        // Measured first: a text that grows is moved, and leaves copies that nobody wipes.
+        let mut length = Length(0);
+        serde_json::to_writer_pretty(&mut length, &dump)?;
+        let mut text = Zeroizing::new(Vec::with_capacity(length.0 + 1));
         serde_json::to_writer_pretty(&mut *text, &dump)?;
         text.push(b'\n');
         let text = String::from_utf8(std::mem::take(&mut *text)).unwrap_or_default();
@@ -201,25 +217,41 @@ impl Vault {
         if authority_digest(&entry.account.authority) != undumped.authority {
             return Err(Skipped::OtherAuthority);
         }
-        // An old refresh token in the place of the one it was rotated to would end the login.
-        let newer = match &entry.state {
-            TokenState::Empty | TokenState::Pending(_) => true,
-            TokenState::Exchanging(_) => false,
-            TokenState::Active(active) => {
-                now.moment_of(undumped.obtained_at) > active.access.obtained
-            }
-            TokenState::Expired(renewal) => now.moment_of(undumped.obtained_at) > renewal.obtained,
-        };
-        if !newer {
+        if !is_newer(&undumped, entry, now) {
             return Err(Skipped::NotNewer);
         }
         undumped.into_tokens(now).ok_or(Skipped::Expired)
     }
 }
 
+/// Whether what was dumped should take the place of what there is. An old refresh token in the
+/// place of the one it was rotated to would end the login, so all doubt is in favour of the
+/// latter.
+fn is_newer(undumped: &Undumped, entry: &Entry, now: Now) -> bool {
+    if matches!(entry.state, TokenState::Exchanging(_)) {
+        return false;
+    }
+    let held = entry
+        .state
+        .renewal()
+        .map(|held| held.refresh_token.expose());
+    let worthless = match &undumped.refresh_token {
+        Some(token) => held == Some(token.as_str()) || entry.spent.has(token),
+        None => held.is_some() || undumped.has_access_token_of(entry),
+    };
+    if worthless {
+        return false;
+    }
+    // Where the dump seems to be of the future, the clock was set back, and tells nothing.
+    let obtained = now.moment_of(undumped.obtained_at);
+    let held_since = entry.state.obtained();
+    held_since.is_none_or(|since| since < obtained && obtained <= now.moment)
+}
+
 impl Undumped {
     fn into_tokens(self, now: Now) -> Option<Restored> {
-        let obtained = now.moment_of(self.obtained_at);
+        // Not in the future, where the wall clock was set back since: it would delay the refresh.
+        let obtained = now.moment_of(self.obtained_at).min(now.moment);
         let refresh_token = self
             .refresh_token
             .map(|token| RefreshToken::new(take(token)));
@@ -230,16 +262,23 @@ impl Undumped {
         let Some((token, expires_at)) = live else {
             return refresh_token.map(|token| Restored::Expired(token, obtained));
         };
-        // Where the wall clock was set back since the dump, the token's life is no longer for it.
-        let lifetime = now.moment_of(expires_at).since(obtained);
+        // Nor is the token's life any longer for it.
+        let lifetime = now
+            .moment_of(expires_at)
+            .since(now.moment_of(self.obtained_at));
         let expires = now.moment_of(expires_at).min(now.moment + lifetime);
         let access = Access {
             token: AccessToken::new(take(token)),
-            obtained: obtained.min(now.moment),
+            obtained,
             expires,
             scope: self.scope,
         };
         Some(Restored::Active(access, refresh_token))
+    }
+
+    fn has_access_token_of(&self, entry: &Entry) -> bool {
+        let held = entry.state.access().map(|held| held.token.expose());
+        held.is_some() && held == self.access_token.as_deref().map(String::as_str)
     }
 
     fn is_complete(&self) -> bool {
@@ -277,6 +316,12 @@ fn read(text: &str) -> Result<Dump<Undumped>, BadDump> {
     let dump: Dump<Undumped> = serde_json::from_str(text).map_err(unreadable)?;
     let mut seen = HashSet::new();
     for undumped in &dump.accounts {
+        // Checked before the name is told to anybody: it might write to a terminal what it likes.
+        if AccountName::new(&undumped.account).is_none() {
+            return Err(BadDump::Unreadable(
+                "an account's name is impossible".into(),
+            ));
+        }
         if !seen.insert(undumped.account.as_str()) {
             return Err(BadDump::Repeated(undumped.account.clone()));
         }
@@ -293,11 +338,9 @@ fn dumped<'a>(
     state: &'a TokenState,
     now: Now,
 ) -> Option<Dumped<'a>> {
+    let obtained = state.obtained()?;
     let access = state.access();
     let renewal = state.renewal();
-    let obtained = access
-        .map(|access| access.obtained)
-        .or_else(|| renewal.map(|renewal| renewal.obtained))?;
     Some(Dumped {
         account,
         authority: authority_digest(authority),

@@ -32,8 +32,8 @@ pub enum TokenState {
 pub struct Pending {
     /// What the user's browser must bring an answer to.
     pub request: AuthorizationRequest,
-    /// When to remind the user; `None` where nobody is to be reminded.
-    pub next_reminder: Option<Moment>,
+    /// When the user was last told, or would have been if there were a command for it.
+    pub told: Moment,
     /// A token that cannot be refreshed, but is good until the new login has succeeded.
     pub carried: Option<Access>,
 }
@@ -72,7 +72,7 @@ pub struct Access {
 pub struct Renewal {
     /// The token; replaced at once when the provider rotates it.
     pub refresh_token: RefreshToken,
-    /// When the provider last granted something with it.
+    /// When the provider last granted something with it, or sent it.
     pub obtained: Moment,
     /// The one refresh of this account.
     pub attempt: Attempt,
@@ -116,6 +116,8 @@ pub enum Input {
     ExchangeDone(Result<Grant, Failure>),
     /// The user wants a refresh now.
     RefreshAsked,
+    /// Somebody wants a token that lasts longer than the one at hand.
+    FresherWanted,
     /// The token endpoint answered a refresh.
     RefreshDone(Result<Grant, Failure>),
     /// The user's command has decided about repeated failures.
@@ -128,6 +130,8 @@ pub enum Input {
     Restore(Restored),
     /// The configuration was read again; the account's authority is what it was.
     Reconfigured,
+    /// Browsers that are out on a login would come back to where nobody listens any more.
+    ListenerMoved,
 }
 
 /// Tokens from a dump: at least one of the two.
@@ -137,6 +141,17 @@ pub enum Restored {
     Active(Access, Option<RefreshToken>),
     /// A refresh token, which last brought something at that moment.
     Expired(RefreshToken, Moment),
+}
+
+impl Restored {
+    /// The refresh token, where there is one.
+    #[must_use]
+    pub const fn refresh_token(&self) -> Option<&RefreshToken> {
+        match self {
+            Self::Active(_, refresh_token) => refresh_token.as_ref(),
+            Self::Expired(refresh_token, _) => Some(refresh_token),
+        }
+    }
 }
 
 /// What `transient_error_if_cmd` decided.
@@ -165,7 +180,7 @@ pub enum Effect {
     Announce(Event),
     /// Ask the user's command whether the failures are passing.
     Probe,
-    /// The login is gone: start a new one.
+    /// The login, or the request for one, is gone: start a new one.
     Reauthorize,
 }
 
@@ -256,7 +271,9 @@ impl TokenState {
     pub fn deadline(&self, policy: &Policy) -> Option<Moment> {
         match self {
             Self::Empty => None,
-            Self::Pending(pending) => earliest(pending.next_reminder, expiry(&pending.carried)),
+            Self::Pending(pending) => {
+                earliest(pending.next_reminder(policy), expiry(&pending.carried))
+            }
             Self::Exchanging(exchanging) => expiry(&exchanging.carried),
             Self::Active(active) => {
                 let refresh = active
@@ -298,10 +315,25 @@ impl TokenState {
         }
     }
 
+    /// When the provider last sent any of the tokens that are held.
+    #[must_use]
+    pub fn obtained(&self) -> Option<Moment> {
+        let access = self.access().map(|access| access.obtained);
+        access.max(self.renewal().map(|renewal| renewal.obtained))
+    }
+
     /// Whether a token is held.
     #[must_use]
     pub const fn holds_token(&self) -> bool {
         self.access().is_some() || self.renewal().is_some()
+    }
+}
+
+impl Pending {
+    /// When to remind the user; `None` where nobody is to be reminded.
+    #[must_use]
+    pub fn next_reminder(&self, policy: &Policy) -> Option<Moment> {
+        policy.remind_every.map(|interval| self.told + interval)
     }
 }
 

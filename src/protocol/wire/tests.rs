@@ -7,8 +7,13 @@ use super::*;
 
 fn requests() -> Vec<Request> {
     vec![
-        Request::Show("work".into()),
-        Request::Show("-дом ☃".into()),
+        Request::Show(Wanted::now("work")),
+        Request::Show(Wanted::now("-дом ☃")),
+        Request::Show(Wanted {
+            account: "wait=5".into(),
+            wait: Some(Duration::ZERO),
+            min_valid: MAX_TIME,
+        }),
         Request::Refresh("work".into()),
         Request::Revoke("a b".into()),
         Request::Reload,
@@ -53,7 +58,7 @@ fn replies_survive_the_wire() {
 
 #[test]
 fn the_wire_is_what_it_was() {
-    let show = Request::Show("work".into());
+    let show = Request::Show(Wanted::now("work"));
     assert_eq!(&**show.encode(), b"show\twork\n");
     let restore = Request::Restore(SecretText::new("{}".into()));
     assert_eq!(&**restore.encode(), b"restore\t2\n{}");
@@ -120,7 +125,12 @@ fn what_is_not_a_request_gets_a_reason() {
         (b"show\t\xff\n", "UTF-8"),
         (b"show\n", "'show' needs the name"),
         (b"show\t\n", "'show' needs the name"),
-        (b"show\ta\tb\n", "one account"),
+        (b"refresh\ta\tb\n", "one account"),
+        (b"show\ta\tb\n", "no value"),
+        (b"show\ta\twait=\n", "no time"),
+        (b"show\ta\twait=86401\n", "no time"),
+        (b"show\ta\twait=-1\n", "no time"),
+        (b"show\ta\thurry=1\n", "the option 'hurry'"),
         (b"show\twork\r\n", "control characters"),
         (b"show\ta\0b\n", "control characters"),
         ("show\ta\u{9b}b\n".as_bytes(), "control characters"),
