@@ -27,6 +27,7 @@ use std::time::Duration;
 use self::answer::{LoggedIn, Refreshed, Refreshing, Returned, Shown};
 use self::entry::{Entry, LastError, digest, policy};
 use self::order::{Order, Outcome, Ticket};
+use self::reload::names;
 use self::schedule::Schedule;
 use self::spent::Spent;
 pub use self::step::step;
@@ -49,6 +50,7 @@ pub struct Vault {
     logins: HashMap<[u8; 32], AccountName>,
     /// The last of the numbers given to generations and requests, none of which is used twice.
     last_number: u64,
+    changes: u64,
 }
 
 impl Vault {
@@ -61,6 +63,7 @@ impl Vault {
             schedule: Schedule::default(),
             logins: HashMap::new(),
             last_number: 0,
+            changes: 0,
         };
         for account in &config.accounts {
             vault.insert(config, account);
@@ -88,6 +91,13 @@ impl Vault {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
         self.schedule.earliest()
+    }
+
+    /// Grows whenever something changes that [`Self::show`], [`Self::refreshed`] or
+    /// [`Self::logged_in`] could tell.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// How many accounts there are.
@@ -221,7 +231,9 @@ impl Vault {
     /// How the exchange of this ticket ended; `None` while it is under way.
     #[must_use]
     pub fn logged_in(&self, ticket: &Ticket) -> Option<LoggedIn> {
-        let entry = self.entries.get(ticket.account.as_str())?;
+        let Some(entry) = self.entries.get(ticket.account.as_str()) else {
+            return Some(LoggedIn::No("the account is no longer configured".into()));
+        };
         match &entry.state {
             TokenState::Exchanging(_) if entry.awaits(ticket) => None,
             // A failed exchange leaves the generation alone, and a token that was carried along.
@@ -330,7 +342,7 @@ impl Vault {
         let Some(entry) = self.entries.get_mut(name) else {
             return Vec::new();
         };
-        let login_before = entry.login();
+        let (login_before, outline_before) = (entry.login(), entry.outline());
         let state = std::mem::replace(&mut entry.state, TokenState::Empty);
         let (state, effects) = step(state, input, now, &entry.policy);
         entry.state = state;
@@ -361,6 +373,9 @@ impl Vault {
         self.schedule
             .put(&entry.account.name, entry.deadline, deadline);
         entry.deadline = deadline;
+        if outline_before != entry.outline() {
+            self.changes += 1;
+        }
         orders
     }
 
@@ -379,12 +394,4 @@ impl Vault {
             .get_mut(ticket.account.as_str())
             .filter(|entry| entry.generation == ticket.generation)
     }
-}
-
-fn names(config: &Config) -> Vec<AccountName> {
-    config
-        .accounts
-        .iter()
-        .map(|account| account.name.clone())
-        .collect()
 }
