@@ -3,7 +3,7 @@
 //! What can be answered from memory is answered at once, on the thread that accepts. What has to
 //! wait, for the provider or for a file, is done by a worker.
 
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,11 @@ use crate::server::replies::Sought;
 use crate::sys;
 use crate::vault::order::Ticket;
 
-/// How long a client may take to read its answer, where that does not fit into the socket.
-const REPLY_TIME: Duration = Duration::from_secs(10);
+/// How many chores of one kind may be under way. Each holds a descriptor.
+const CHORES: usize = 256;
+
+/// How many dumps may be waiting to be restored: each can be 16 MiB.
+const RESTORES: usize = 4;
 
 /// The control socket's side of the [`crate::server::intake`].
 pub(super) struct Control(pub(super) Arc<Server>);
@@ -95,12 +98,12 @@ impl Control {
             Request::Refresh(account) => self.refresh(stream, account),
             Request::Revoke(account) => self.reply(stream, &server.revoke(&account)),
             Request::Info => self.reply(stream, &server.info()),
-            Request::Status => self.later(stream, |server| server.status()),
-            Request::Dump => self.later(stream, |server| server.dump()),
-            Request::Reload => self.later(stream, Server::reload_reply),
-            Request::Restore(dump) => {
-                self.later(stream, move |server| server.restore(dump.expose()))
-            }
+            Request::Status => self.later(stream, "status", CHORES, |server| server.status()),
+            Request::Dump => self.later(stream, "dump", CHORES, |server| server.dump()),
+            Request::Reload => self.later(stream, "reload", CHORES, Server::reload_reply),
+            Request::Restore(dump) => self.later(stream, "restore", RESTORES, move |server| {
+                server.restore(dump.expose())
+            }),
             Request::Shutdown => {
                 server.shut_down(Some(stream));
                 Served::Done
@@ -133,37 +136,30 @@ impl Control {
         })
     }
 
-    /// Sends a reply without waiting: what does not fit into the socket is sent by a worker.
+    /// Sends a reply without waiting.
     fn reply(&self, stream: UnixStream, reply: &Reply) -> Served<UnixStream, Wait> {
-        let bytes = reply.encode();
-        // A client that is gone already is its own affair.
-        let sent = (&stream).write(&bytes).unwrap_or(0);
-        if sent < bytes.len() {
-            self.0.clients.submit("slow", move || {
-                let _ = write_patiently(&stream, &bytes[sent..]);
-            });
-        }
+        self.0.outbox.send(stream, reply.encode());
         Served::Done
     }
 
-    /// Has the reply made by a worker. What concerns all accounts is worked through one after
-    /// another.
+    /// Has the reply made by the one worker for what concerns all accounts, where not too much of
+    /// this kind is waiting for it already. The kinds take turns.
     fn later(
         &self,
         stream: UnixStream,
+        kind: &'static str,
+        most: usize,
         make: impl FnOnce(&Arc<Server>) -> Reply + Send + 'static,
     ) -> Served<UnixStream, Wait> {
+        if self.0.chores.waiting(kind) >= most {
+            let reason = format!("the server has too many '{kind}' requests: try again");
+            return self.reply(stream, &Reply::TryLater(reason));
+        }
         let server = Arc::clone(&self.0);
-        self.0.clients.submit("chores", move || {
+        self.0.chores.submit(kind, move || {
             let reply = make(&server);
-            let _ = write_patiently(&stream, &reply.encode());
+            server.outbox.send(stream, reply.encode());
         });
         Served::Done
     }
-}
-
-fn write_patiently(mut stream: &UnixStream, bytes: &[u8]) -> io::Result<()> {
-    stream.set_nonblocking(false)?;
-    stream.set_write_timeout(Some(REPLY_TIME))?;
-    stream.write_all(bytes)
 }

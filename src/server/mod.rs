@@ -7,6 +7,7 @@ mod control;
 mod exchange;
 mod intake;
 mod notifier;
+mod outbox;
 pub mod page;
 mod persister;
 mod pipes;
@@ -35,6 +36,7 @@ use rand::rngs::SysRng;
 use self::exchange::Provider;
 use self::intake::Handle;
 use self::notifier::Notifier;
+use self::outbox::Outbox;
 use self::persister::Persister;
 use self::pool::Pool;
 use self::shared::Shared;
@@ -66,8 +68,10 @@ pub struct Server {
     redirect: Handle<TcpListener>,
     /// Requests to providers.
     exchanges: Pool,
-    /// Clients that have to wait for something.
-    clients: Pool,
+    /// Requests of clients that concern all accounts, one after another.
+    chores: Pool,
+    /// Replies on their way.
+    outbox: Outbox,
     /// Runs of `transient_error_if_cmd`.
     probes: Pool,
     persister: Persister,

@@ -76,15 +76,19 @@ impl Shared {
     fn change<T>(&self, change: impl FnOnce(&mut State, Now) -> Outcome<T>) -> Outcome<T> {
         let mut state = self.lock();
         let changes = state.vault.changes();
+        let token_changes = state.vault.token_changes();
         let outcome = change(&mut state, clock::now());
-        let tokens_changed = state.vault.changes() != changes;
+        let tokens_changed = state.vault.token_changes() != token_changes;
+        let changed = state.vault.changes() != changes;
         let next = state.vault.next_deadline();
         let sooner = next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed));
         if sooner {
             state.armed = next;
         }
         drop(state);
-        self.bells.iter().for_each(|bell| bell.changed());
+        if changed {
+            self.bells.iter().for_each(|bell| bell.changed());
+        }
         if sooner {
             self.alarm.wake();
         }

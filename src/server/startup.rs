@@ -29,6 +29,7 @@ use crate::protocol::Reply;
 use crate::server::control::Control;
 use crate::server::intake::{self, Door, Intake};
 use crate::server::notifier::{self, Notifier};
+use crate::server::outbox;
 use crate::server::persister;
 use crate::server::pool::Pool;
 use crate::server::redirect::{self, Redirect};
@@ -41,9 +42,6 @@ use crate::vault::Vault;
 /// Requests to providers under way at once. A thousand accounts that are due together are through
 /// in a few seconds, with little memory.
 const EXCHANGES: usize = 128;
-
-/// Clients that wait for something at once: as many as may be connected.
-const WAITING_CLIENTS: usize = 256;
 
 /// Runs of `transient_error_if_cmd` at once: they are the user's commands, and may be heavy.
 const PROBES: usize = 8;
@@ -262,6 +260,7 @@ fn open(
     become_a_daemon(lock).map_err(failed)?;
     let (notifier, commands) = Notifier::new();
     let (end, ended) = channel();
+    let (outbox, delivery) = outbox::outbox().map_err(failed)?;
     let (redirect_handle, redirect_news) = intake::news().map_err(failed)?;
     let (control_handle, control_news) = intake::news().map_err(failed)?;
     let (persister, inbox) = persister::new();
@@ -275,7 +274,8 @@ fn open(
         notifier,
         redirect: redirect_handle,
         exchanges: Pool::new("exchange", EXCHANGES).map_err(failed)?,
-        clients: Pool::new("client", WAITING_CLIENTS).map_err(failed)?,
+        chores: Pool::new("chores", 1).map_err(failed)?,
+        outbox,
         probes: Pool::new("probe", PROBES).map_err(failed)?,
         persister,
         ending: AtomicBool::new(false),
@@ -287,7 +287,7 @@ fn open(
     let control = Intake::new(Control(Arc::clone(&server)), vec![control], control_news);
     let of_server = || Arc::clone(&server);
     let (for_signals, for_refresher) = (of_server(), of_server());
-    let (for_redirect, for_control) = (of_server(), of_server());
+    let (for_redirect, for_control, for_outbox) = (of_server(), of_server(), of_server());
     let for_persister = of_server();
     spawn("persister", move || {
         persister::run(&for_persister, &inbox, keeping);
@@ -297,6 +297,11 @@ fn open(
     spawn("refresher", move || refresher::run(&for_refresher)).map_err(failed)?;
     spawn("redirect", move || take_in(redirect, &for_redirect)).map_err(failed)?;
     spawn("control", move || take_in(control, &for_control)).map_err(failed)?;
+    spawn("outbox", move || {
+        let error = delivery.run();
+        end_because(&for_outbox, "sending replies", &error);
+    })
+    .map_err(failed)?;
     Ok((server, ended))
 }
 
@@ -308,9 +313,12 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 }
 
 fn take_in<D: Door>(intake: Intake<D>, server: &Server) {
-    let error = intake.run();
-    // Without its sockets the server would be there and yet of no use to anybody.
-    log::error!("waiting for connections fails ({error}): ending");
+    end_because(server, "waiting for connections", &intake.run());
+}
+
+/// Without its sockets the server would be there and yet of no use to anybody.
+fn end_because(server: &Server, what: &str, error: &io::Error) {
+    log::error!("{what} fails ({error}): ending");
     server.shut_down(None);
 }
 

@@ -28,6 +28,7 @@ use std::time::Duration;
 use self::answer::{LoggedIn, Refreshed, Refreshing, Returned, Shown};
 use self::entry::{Entry, LastError, digest, policy};
 use self::order::{Order, Outcome, Ticket};
+use self::reload::names;
 use self::schedule::Schedule;
 use self::spent::Spent;
 pub use self::step::step;
@@ -52,7 +53,10 @@ pub struct Vault {
     /// The accounts whose refresh waits for another try.
     failing: BTreeSet<AccountName>,
     last_number: u64,
+    /// Changes of what those who wait for one would see.
     changes: u64,
+    /// Changes of the tokens at hand.
+    token_changes: u64,
 }
 
 impl Vault {
@@ -67,6 +71,7 @@ impl Vault {
             failing: BTreeSet::new(),
             last_number: 0,
             changes: 0,
+            token_changes: 0,
         };
         for account in &config.accounts {
             vault.insert(config, account);
@@ -96,10 +101,17 @@ impl Vault {
         self.schedule.earliest()
     }
 
-    /// Counts the changes of the tokens at hand.
+    /// Grows whenever something changes that [`Self::show`], [`Self::refreshed`] or
+    /// [`Self::logged_in`] could tell.
     #[must_use]
     pub const fn changes(&self) -> u64 {
         self.changes
+    }
+
+    /// Counts the changes of the tokens at hand.
+    #[must_use]
+    pub const fn token_changes(&self) -> u64 {
+        self.token_changes
     }
 
     /// Whether any account holds a token.
@@ -239,7 +251,9 @@ impl Vault {
     /// How the exchange of this ticket ended; `None` while it is under way.
     #[must_use]
     pub fn logged_in(&self, ticket: &Ticket) -> Option<LoggedIn> {
-        let entry = self.entries.get(ticket.account.as_str())?;
+        let Some(entry) = self.entries.get(ticket.account.as_str()) else {
+            return Some(LoggedIn::No("the account is no longer configured".into()));
+        };
         match &entry.state {
             TokenState::Exchanging(_) if entry.awaits(ticket) => None,
             // A failed exchange leaves the generation alone, and a token that was carried along.
@@ -373,7 +387,7 @@ impl Vault {
         let Some(entry) = self.entries.get_mut(name) else {
             return Vec::new();
         };
-        let login_before = entry.login();
+        let (login_before, outline_before) = (entry.login(), entry.outline());
         let obtained_before = entry.state.obtained();
         let state = std::mem::replace(&mut entry.state, TokenState::Empty);
         let (state, effects) = step(state, input, now, &entry.policy);
@@ -397,7 +411,7 @@ impl Vault {
             orders.extend(entry.task(effect).map(|task| entry.order(task)));
         }
         if entry.state.obtained() != obtained_before {
-            self.changes += 1;
+            self.token_changes += 1;
         }
         let login = entry.login();
         if login_before != login {
@@ -413,6 +427,9 @@ impl Vault {
         self.schedule
             .put(&entry.account.name, entry.deadline, deadline);
         entry.deadline = deadline;
+        if outline_before != entry.outline() {
+            self.changes += 1;
+        }
         orders
     }
 
@@ -431,12 +448,4 @@ impl Vault {
             .get_mut(ticket.account.as_str())
             .filter(|entry| entry.generation == ticket.generation)
     }
-}
-
-fn names(config: &Config) -> Vec<AccountName> {
-    config
-        .accounts
-        .iter()
-        .map(|account| account.name.clone())
-        .collect()
 }
