@@ -6,6 +6,7 @@
 pub mod answer;
 mod backoff;
 mod entry;
+pub mod keeping;
 pub mod order;
 mod refresh;
 mod reload;
@@ -49,6 +50,7 @@ pub struct Vault {
     logins: HashMap<[u8; 32], AccountName>,
     /// The last of the numbers given to generations and requests, none of which is used twice.
     last_number: u64,
+    changes: u64,
 }
 
 impl Vault {
@@ -61,6 +63,7 @@ impl Vault {
             schedule: Schedule::default(),
             logins: HashMap::new(),
             last_number: 0,
+            changes: 0,
         };
         for account in &config.accounts {
             vault.insert(config, account);
@@ -88,6 +91,18 @@ impl Vault {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
         self.schedule.earliest()
+    }
+
+    /// Counts the changes of the tokens at hand.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Whether any account holds a token.
+    #[must_use]
+    pub fn holds_tokens(&self) -> bool {
+        self.entries.values().any(|entry| entry.state.holds_token())
     }
 
     /// How many accounts there are.
@@ -331,6 +346,7 @@ impl Vault {
             return Vec::new();
         };
         let login_before = entry.login();
+        let obtained_before = entry.state.obtained();
         let state = std::mem::replace(&mut entry.state, TokenState::Empty);
         let (state, effects) = step(state, input, now, &entry.policy);
         entry.state = state;
@@ -351,6 +367,9 @@ impl Vault {
                 });
             }
             orders.extend(entry.task(effect).map(|task| entry.order(task)));
+        }
+        if entry.state.obtained() != obtained_before {
+            self.changes += 1;
         }
         let login = entry.login();
         if login_before != login {
