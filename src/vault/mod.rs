@@ -21,7 +21,7 @@ mod test_support;
 mod tests;
 pub mod token;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ use self::spent::Spent;
 pub use self::step::step;
 use self::token::{Attempt, Effect, Input, Probed, Restored, TokenState};
 use crate::clock::Moment;
-use crate::config::{Account, AccountName, Config};
+use crate::config::{Account, AccountName, Authority, Config};
 use crate::oauth::authorize::{AuthorizationRequest, Callback};
 use crate::oauth::token::{Failure, Grant};
 use crate::secret::RefreshToken;
@@ -49,6 +49,8 @@ pub struct Vault {
     /// would tell by its duration how much of a guess is right.
     logins: HashMap<[u8; 32], AccountName>,
     /// The last of the numbers given to generations and requests, none of which is used twice.
+    /// The accounts whose refresh waits for another try.
+    failing: BTreeSet<AccountName>,
     last_number: u64,
     changes: u64,
 }
@@ -62,6 +64,7 @@ impl Vault {
             order: Vec::new(),
             schedule: Schedule::default(),
             logins: HashMap::new(),
+            failing: BTreeSet::new(),
             last_number: 0,
             changes: 0,
         };
@@ -301,7 +304,14 @@ impl Vault {
             at: now,
             reason: failure.reason.clone(),
         });
-        self.apply(ticket.account.as_str(), input(result), now)
+        let through = result.is_ok().then(|| entry.account.clone());
+        let mut orders = self.apply(ticket.account.as_str(), input(result), now);
+        if let Some(account) = through {
+            // The others of the same provider have no reason to wait any longer.
+            let origin = account.authority.token_uri.origin();
+            orders.extend(self.try_again(|other| other.token_uri.origin() == origin, now));
+        }
+        orders
     }
 
     /// Takes in what `transient_error_if_cmd` decided.
@@ -317,6 +327,24 @@ impl Vault {
         let due = self.schedule.due(now);
         due.iter()
             .flat_map(|name| self.apply(name.as_str(), Input::Tick, now))
+            .collect()
+    }
+
+    /// The machine has woken up: what failed before may succeed now.
+    pub fn woken_up(&mut self, now: Moment) -> Vec<Order> {
+        self.try_again(|_| true, now)
+    }
+
+    /// Begins the retries of the failing accounts anew that `may_succeed`.
+    fn try_again(&mut self, may_succeed: impl Fn(&Authority) -> bool, now: Moment) -> Vec<Order> {
+        let failing = self.failing.iter().filter(|name| {
+            let entry = self.entries.get(name.as_str());
+            entry.is_some_and(|entry| may_succeed(&entry.account.authority))
+        });
+        let failing: Vec<AccountName> = failing.cloned().collect();
+        failing
+            .iter()
+            .flat_map(|name| self.apply(name.as_str(), Input::WayClear, now))
             .collect()
     }
 
@@ -375,6 +403,11 @@ impl Vault {
         if login_before != login {
             login_before.map(|digest| self.logins.remove(&digest));
             login.map(|digest| self.logins.insert(digest, entry.account.name.clone()));
+        }
+        if entry.is_failing() {
+            self.failing.insert(entry.account.name.clone());
+        } else {
+            self.failing.remove(name);
         }
         let deadline = entry.state.deadline(&entry.policy);
         self.schedule
