@@ -12,7 +12,7 @@ import { login } from './scenarios/login.mjs';
 import { mailAcrossEvents, otherPrograms, roundTrip } from './scenarios/mail.mjs';
 import { privateAuthority, throughProxy } from './scenarios/network.mjs';
 import { amnesia, outage, outageByHand, revokedThere, strangerClient } from './scenarios/outage.mjs';
-import { djangoOauthToolkit } from './scenarios/others.mjs';
+import { djangoOauthToolkit, glewlwyd } from './scenarios/others.mjs';
 import { dumpAndRestore, reloadAndRevoke, restoreExpired } from './scenarios/persistence.mjs';
 import { refreshByCommand, refreshInTime, shortLived } from './scenarios/refresh.mjs';
 import { refusal, strangeRedirects } from './scenarios/refusal.mjs';
@@ -24,7 +24,7 @@ const ALL = [
   dumpAndRestore, restoreExpired, reloadAndRevoke,
   confidential, redirectUris, twoAccounts,
   privateAuthority, throughProxy,
-  djangoOauthToolkit,
+  djangoOauthToolkit, glewlwyd,
 ];
 /** Scenarios at once: they wait for tokens to expire more than they work. */
 const AT_ONCE = 3;
