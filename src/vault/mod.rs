@@ -49,9 +49,9 @@ pub struct Vault {
     /// Whose login a `state` belongs to, by the state's digest: a look-up by the state itself
     /// would tell by its duration how much of a guess is right.
     logins: HashMap<[u8; 32], AccountName>,
-    /// The last of the numbers given to generations and requests, none of which is used twice.
     /// The accounts whose refresh waits for another try.
     failing: BTreeSet<AccountName>,
+    /// The last of the numbers given to generations and requests, none of which is used twice.
     last_number: u64,
     /// Changes of what those who wait for one would see.
     changes: u64,
