@@ -80,6 +80,11 @@ impl Door for Control {
         }
     }
 
+    /// A client whose connection is closed without a word asks again.
+    fn send_on(&self, stream: UnixStream, _request: &[u8]) {
+        drop(stream);
+    }
+
     fn refuse(&self, stream: UnixStream, refusal: Refusal) {
         let reason = match refusal {
             Refusal::TimedOut => "the request did not arrive in time".into(),

@@ -18,6 +18,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zeroize::{Zeroize, Zeroizing};
 
 pub(super) use self::door::{Door, Framing, Refusal, Served, Waiting};
+use self::news::Told;
 pub(super) use self::news::{Bell, Handle, News, news};
 use crate::clock::{self, Moment};
 use crate::sys;
@@ -61,6 +62,8 @@ pub(super) struct Intake<D: Door> {
     spare: Option<File>,
     /// Until when nothing is accepted.
     paused: Option<Moment>,
+    /// Whether anybody is served.
+    is_open: bool,
 }
 
 struct Client<S> {
@@ -80,7 +83,13 @@ struct Ready {
 }
 
 impl<D: Door> Intake<D> {
-    pub(super) fn new(door: D, listeners: Vec<D::Listener>, news: News<D::Listener>) -> Self {
+    /// Serves nobody before it is told to resume where it is not `is_open`.
+    pub(super) fn new(
+        door: D,
+        listeners: Vec<D::Listener>,
+        news: News<D::Listener>,
+        is_open: bool,
+    ) -> Self {
         Self {
             door,
             listeners,
@@ -92,6 +101,7 @@ impl<D: Door> Intake<D> {
             chunk: Box::new([0; CHUNK]),
             spare: spare(),
             paused: None,
+            is_open,
         }
     }
 
@@ -113,11 +123,11 @@ impl<D: Door> Intake<D> {
             for index in ready.gone {
                 self.waiting.swap_remove(index);
             }
-            for index in ready.listeners {
-                self.accept(index);
-            }
             if ready.rung {
                 self.hear();
+            }
+            for index in ready.listeners {
+                self.accept(index);
             }
             self.turn_out_the_late();
         }
@@ -126,10 +136,9 @@ impl<D: Door> Intake<D> {
     fn wait(&mut self) -> io::Result<Ready> {
         let now = clock::moment();
         self.paused = self.paused.filter(|until| *until > now);
-        let listening = if self.paused.is_some() {
-            0
-        } else {
-            self.listeners.len()
+        let listening = match self.paused {
+            None if self.is_open => self.listeners.len(),
+            _ => 0,
         };
         let parked = self.parked.iter().map(|client| client.deadline);
         let waiting = self.waiting.iter().map(|client| client.until);
@@ -179,10 +188,17 @@ impl<D: Door> Intake<D> {
 
     /// Takes in what has happened elsewhere.
     fn hear(&mut self) {
-        if let Some(listeners) = self.news.take() {
-            self.listeners = listeners;
+        for told in self.news.take() {
+            match told {
+                Told::Listeners(listeners) => self.listeners = listeners,
+                Told::Resume => self.is_open = true,
+                Told::Pause(done) => {
+                    self.is_open = false;
+                    let _ = done.send(());
+                }
+            }
         }
-        if self.waiting.is_empty() {
+        if self.waiting.is_empty() || !self.is_open {
             return;
         }
         self.news.want_changes();
@@ -212,6 +228,9 @@ impl<D: Door> Intake<D> {
 
     fn accept(&mut self, index: usize) {
         for _ in 0..ACCEPTS_IN_A_ROW {
+            if !self.is_open {
+                return;
+            }
             let Some(listener) = self.listeners.get(index) else {
                 return;
             };
@@ -270,6 +289,7 @@ impl<D: Door> Intake<D> {
                 Ok(0) => return,
                 Ok(_) => match self.door.framing(&client.received, known) {
                     Framing::NeedMore => {}
+                    Framing::Whole if !self.is_open => return self.door.send_on(client.stream, &client.received),
                     Framing::Whole => {
                         let served = self.door.serve(client.stream, client.received);
                         return self.begin_to_wait(served);
@@ -324,7 +344,7 @@ impl<D: Door> Intake<D> {
             }
         }
         for index in (0..self.waiting.len()).rev() {
-            if self.waiting[index].until <= now {
+            if self.waiting[index].until <= now && self.is_open {
                 let client = self.waiting.swap_remove(index);
                 let served = self.door.resume(client, true);
                 self.keep(served);

@@ -37,6 +37,10 @@ enum Signal {
     Revoked,
     /// Keep what is not kept yet, now, and say when that is done.
     Flush(Sender<()>),
+    /// Do nothing until told otherwise, and say what may be kept.
+    Pause(Sender<Keeping>),
+    /// Go on.
+    Resume,
 }
 
 /// Where the persister is told something.
@@ -71,6 +75,17 @@ impl Persister {
         self.tell(Signal::Flush(done));
         // Where it takes too long, the dump before this one is what is kept.
         let _ = is_done.recv_timeout(PERSIST_LIMIT + LONGEST_DELAY);
+    }
+
+    /// Waits until no command is running, and has none run before [`Self::resume`].
+    pub(super) fn pause(&self) -> Keeping {
+        let (sender, receiver) = channel();
+        self.tell(Signal::Pause(sender));
+        receiver.recv().unwrap_or_default()
+    }
+
+    pub(super) fn resume(&self) {
+        self.tell(Signal::Resume);
     }
 
     fn tell(&self, signal: Signal) {
@@ -133,6 +148,7 @@ struct Work {
     latest: Moment,
     /// The gap before the next try, after a failure.
     retry: Duration,
+    paused: bool,
 }
 
 /// Works for as long as the server does.
@@ -143,9 +159,10 @@ pub(super) fn run(server: &Arc<Server>, inbox: &Inbox, keeping: Keeping) {
         due: None,
         latest: now,
         retry: FIRST_RETRY,
+        paused: false,
     };
     loop {
-        let signal = match work.due {
+        let signal = match work.due.filter(|_| !work.paused) {
             None => inbox.0.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(due) => inbox.0.recv_timeout(due.since(clock::moment())),
         };
@@ -159,6 +176,11 @@ pub(super) fn run(server: &Arc<Server>, inbox: &Inbox, keeping: Keeping) {
                 }
                 let _ = done.send(());
             }
+            Ok(Signal::Pause(paused)) => {
+                work.paused = true;
+                let _ = paused.send(work.keeping);
+            }
+            Ok(Signal::Resume) => work.paused = false,
             Err(RecvTimeoutError::Timeout) => work.keep(server),
             Err(RecvTimeoutError::Disconnected) => return,
         }

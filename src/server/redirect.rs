@@ -178,6 +178,18 @@ impl Door for Redirect {
         Served::Done
     }
 
+    /// The browser asks again, for the same: that is what this status is for (RFC 9110 section
+    /// 15.4.8).
+    fn send_on(&self, stream: TcpStream, request: &[u8]) {
+        match read_head(request) {
+            // Two slashes would name another host.
+            Ok(target) if target.starts_with('/') && !target.starts_with("//") => {
+                send_bytes(&stream, page::again(target).as_bytes());
+            }
+            _ => send(&stream, &Page::Busy),
+        }
+    }
+
     fn refuse(&self, stream: TcpStream, refusal: Refusal) {
         send(
             &stream,
@@ -275,10 +287,14 @@ fn local_time(moment: Moment) -> String {
 }
 
 /// Sends a page. It fits into an empty socket's buffer; a browser that does not take it is gone.
-fn send(mut stream: &TcpStream, page: &Page) {
+fn send(stream: &TcpStream, page: &Page) {
     // Without random numbers the page's own style and script do not apply; its text is there.
     let mut nonce = [0; 16];
     let _ = SysRng.try_fill_bytes(&mut nonce);
-    let _ = stream.write_all(&page::response(page, &URL_SAFE_NO_PAD.encode(nonce)));
+    send_bytes(stream, &page::response(page, &URL_SAFE_NO_PAD.encode(nonce)));
+}
+
+fn send_bytes(mut stream: &TcpStream, bytes: &[u8]) {
+    let _ = stream.write_all(bytes);
     let _ = stream.shutdown(std::net::Shutdown::Write);
 }

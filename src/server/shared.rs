@@ -26,6 +26,8 @@ struct State {
     settings: Arc<Settings>,
     /// What the refresher sleeps until.
     armed: Option<Moment>,
+    /// Whether nothing is to be begun, since another process is about to take over.
+    paused: bool,
 }
 
 impl Shared {
@@ -40,6 +42,7 @@ impl Shared {
                 vault,
                 settings,
                 armed: None,
+                paused: false,
             }),
             bells,
             persister,
@@ -98,6 +101,27 @@ impl Shared {
         outcome
     }
 
+    /// Does what has become due, unless nothing is to be begun.
+    pub(super) fn tick(&self, woken_up: bool) -> Vec<Order> {
+        let ((), orders) = self.change(|state, now| {
+            let mut orders = Vec::new();
+            if woken_up {
+                orders = state.vault.woken_up(now.moment);
+            }
+            if !state.paused {
+                orders.extend(state.vault.tick(now.moment));
+            }
+            ((), orders)
+        });
+        orders
+    }
+
+    /// Whether anything is to be begun from now on.
+    pub(super) fn set_paused(&self, paused: bool) {
+        self.lock().paused = paused;
+        self.alarm.wake();
+    }
+
     /// Looks at the vault without changing it.
     pub(super) fn look<T>(&self, look: impl FnOnce(&Vault, Now) -> T) -> T {
         look(&self.lock().vault, clock::now())
@@ -106,7 +130,7 @@ impl Shared {
     /// Sleeps until something is due, or may have become so.
     pub(super) fn sleep_until_due(&self) -> std::io::Result<()> {
         let mut state = self.lock();
-        state.armed = state.vault.next_deadline();
+        state.armed = state.vault.next_deadline().filter(|_| !state.paused);
         let deadline = state.armed;
         drop(state);
         self.alarm.sleep(deadline.map(Moment::as_millis))

@@ -6,6 +6,7 @@
 pub mod answer;
 mod backoff;
 mod entry;
+pub mod handover;
 pub mod keeping;
 pub mod order;
 mod refresh;

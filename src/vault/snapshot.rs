@@ -353,7 +353,7 @@ fn dumped<'a>(
 }
 
 /// A digest of all that a token was issued under, in hexadecimal.
-fn authority_digest(authority: &Authority) -> String {
+pub(super) fn authority_digest(authority: &Authority) -> String {
     // Taken apart by name, so that a field which is added to the authority cannot be forgotten.
     let Authority {
         auth_uri,

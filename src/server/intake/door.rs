@@ -40,6 +40,8 @@ pub(in crate::server) trait Door {
         client: Waiting<Self::Stream, Self::Wait>,
         over: bool,
     ) -> Served<Self::Stream, Self::Wait>;
+    /// Sends a client with a whole request to whoever listens here next.
+    fn send_on(&self, stream: Self::Stream, request: &[u8]);
     /// Turns a client away. Must not block.
     fn refuse(&self, stream: Self::Stream, refusal: Refusal);
 }

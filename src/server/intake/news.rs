@@ -16,13 +16,23 @@ pub(in crate::server) struct Bell {
 
 /// Puts other listeners in the place of those that an [`super::Intake`] has.
 pub(in crate::server) struct Handle<L> {
-    sender: Sender<Vec<L>>,
+    sender: Sender<Told<L>>,
     bell: Arc<Bell>,
 }
 
-/// What an [`super::Intake`] is told from outside.
+/// What an [`super::Intake`] is told.
+pub(super) enum Told<L> {
+    /// Listen here from now on.
+    Listeners(Vec<L>),
+    /// Serve nobody until told otherwise, and say when that is so.
+    Pause(Sender<()>),
+    /// Go on.
+    Resume,
+}
+
+/// Where an [`super::Intake`] is told something from outside.
 pub(in crate::server) struct News<L> {
-    receiver: Receiver<Vec<L>>,
+    receiver: Receiver<Told<L>>,
     bell: Arc<Bell>,
     rung: UnixStream,
 }
@@ -71,8 +81,24 @@ impl Bell {
 
 impl<L> Handle<L> {
     pub(in crate::server) fn replace(&self, listeners: Vec<L>) {
+        self.tell(Told::Listeners(listeners));
+    }
+
+    /// Comes back when nobody is served any more. Whoever connects has to wait.
+    pub(in crate::server) fn pause(&self) {
+        let (done, is_done) = channel();
+        self.tell(Told::Pause(done));
         // The intake ends only with the process.
-        let _ = self.sender.send(listeners);
+        let _ = is_done.recv();
+    }
+
+    pub(in crate::server) fn resume(&self) {
+        self.tell(Told::Resume);
+    }
+
+    fn tell(&self, told: Told<L>) {
+        // The intake ends only with the process.
+        let _ = self.sender.send(told);
         self.bell.ring();
     }
 
@@ -88,11 +114,11 @@ impl<L> News<L> {
         self.bell.wanted.store(true, Ordering::Release);
     }
 
-    /// Hears the bell, and takes the latest listeners where there are any.
-    pub(super) fn take(&self) -> Option<Vec<L>> {
+    /// Hears the bell, and takes what was said.
+    pub(super) fn take(&self) -> Vec<Told<L>> {
         let mut bytes = [0; 64];
         while matches!((&self.rung).read(&mut bytes), Ok(count) if count > 0) {}
-        self.receiver.try_iter().last()
+        self.receiver.try_iter().collect()
     }
 }
 
