@@ -3,9 +3,10 @@
 //! What can be answered from memory is answered at once, on the thread that accepts. What has to
 //! wait, for the provider or for a file, is done by a worker.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::unistd::geteuid;
@@ -13,20 +14,24 @@ use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::protocol::{self, REFRESH_TIME, REQUEST_TIME, Reply, Request, Wanted};
+use crate::secret::SecretText;
 use crate::server::Server;
 use crate::server::intake::{Door, Framing, Refusal, Served, Waiting};
 use crate::server::replies::Sought;
 use crate::sys;
 use crate::vault::order::Ticket;
 
-/// How many chores of one kind may be under way. Each holds a descriptor.
-const CHORES: usize = 256;
+/// How many clients may be waiting for one kind of chore. Each holds a descriptor.
+const CLIENTS_PER_CHORE: usize = 256;
 
 /// How many dumps may be waiting to be restored: each can be 16 MiB.
 const RESTORES: usize = 4;
 
 /// The control socket's side of the [`crate::server::intake`].
 pub(super) struct Control(pub(super) Arc<Server>);
+
+/// Who has asked for which chore.
+pub(super) type Asked = HashMap<&'static str, Vec<UnixStream>>;
 
 /// What a client of the control socket waits for.
 pub(super) enum Wait {
@@ -95,6 +100,13 @@ impl Door for Control {
     }
 }
 
+impl Server {
+    /// Who has asked for a chore that is not begun.
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Control {
     fn perform(&self, stream: UnixStream, request: Request) -> Served<UnixStream, Wait> {
         let server = &self.0;
@@ -103,12 +115,10 @@ impl Control {
             Request::Refresh(account) => self.refresh(stream, account),
             Request::Revoke(account) => self.reply(stream, &server.revoke(&account)),
             Request::Info => self.reply(stream, &server.info()),
-            Request::Status => self.later(stream, "status", CHORES, |server| server.status()),
-            Request::Dump => self.later(stream, "dump", CHORES, |server| server.dump()),
-            Request::Reload => self.later(stream, "reload", CHORES, Server::reload_reply),
-            Request::Restore(dump) => self.later(stream, "restore", RESTORES, move |server| {
-                server.restore(dump.expose())
-            }),
+            Request::Status => self.later(stream, "status", |server| server.status()),
+            Request::Dump => self.later(stream, "dump", |server| server.dump()),
+            Request::Reload => self.later(stream, "reload", Server::reload_reply),
+            Request::Restore(dump) => self.restore(stream, dump),
             Request::Shutdown => {
                 server.shut_down(Some(stream));
                 Served::Done
@@ -147,24 +157,47 @@ impl Control {
         Served::Done
     }
 
-    /// Has the reply made by the one worker for what concerns all accounts, where not too much of
-    /// this kind is waiting for it already. The kinds take turns.
+    /// Has the reply made by the one worker for what concerns all accounts. Those who ask for the
+    /// same before it is begun share it, so that many cost no more than one.
     fn later(
         &self,
         stream: UnixStream,
         kind: &'static str,
-        most: usize,
         make: impl FnOnce(&Arc<Server>) -> Reply + Send + 'static,
     ) -> Served<UnixStream, Wait> {
-        if self.0.chores.waiting(kind) >= most {
-            let reason = format!("the server has too many '{kind}' requests: try again");
-            return self.reply(stream, &Reply::TryLater(reason));
+        let mut asked = self.0.asked();
+        let clients = asked.entry(kind).or_default();
+        if clients.len() >= CLIENTS_PER_CHORE {
+            drop(asked);
+            return self.too_busy(stream);
+        }
+        clients.push(stream);
+        let is_ordered = clients.len() > 1;
+        drop(asked);
+        if !is_ordered {
+            let server = Arc::clone(&self.0);
+            self.0.chores.submit(kind, move || {
+                let clients = server.asked().remove(kind).unwrap_or_default();
+                server.outbox.send_all(clients, make(&server).encode());
+            });
+        }
+        Served::Done
+    }
+
+    fn restore(&self, stream: UnixStream, dump: SecretText) -> Served<UnixStream, Wait> {
+        if self.0.chores.waiting("restore") >= RESTORES {
+            return self.too_busy(stream);
         }
         let server = Arc::clone(&self.0);
-        self.0.chores.submit(kind, move || {
-            let reply = make(&server);
+        self.0.chores.submit("restore", move || {
+            let reply = server.restore(dump.expose());
             server.outbox.send(stream, reply.encode());
         });
         Served::Done
+    }
+
+    fn too_busy(&self, stream: UnixStream) -> Served<UnixStream, Wait> {
+        let reason = "the server has too many such requests: try again".into();
+        self.reply(stream, &Reply::TryLater(reason))
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 pub(super) use self::door::{Door, Framing, Refusal, Served, Waiting};
 use self::news::Told;
@@ -53,10 +53,8 @@ pub(super) struct Intake<D: Door> {
     waiting: Vec<Waiting<D::Stream, D::Wait>>,
     /// How many may be parked, and how many may wait.
     most: usize,
-    /// What the parked clients' requests take up so far, in bytes.
+    /// What the parked clients have sent so far, in bytes.
     held: usize,
-    /// What is read goes through here, so that a client which sends little takes up little.
-    chunk: Box<[u8; CHUNK]>,
     /// A descriptor to give up where there is none left, so that a connection can still be
     /// accepted and its client be served or turned away.
     spare: Option<File>,
@@ -98,7 +96,6 @@ impl<D: Door> Intake<D> {
             waiting: Vec::new(),
             most: D::CLIENTS.min(sys::descriptor_limit() / PART).max(1),
             held: 0,
-            chunk: Box::new([0; CHUNK]),
             spare: spare(),
             paused: None,
             is_open,
@@ -285,7 +282,7 @@ impl<D: Door> Intake<D> {
     fn attend(&mut self, mut client: Client<D::Stream>) {
         for _ in 0..READS_IN_A_ROW {
             let known = client.received.len();
-            match client.read(&mut self.chunk) {
+            match client.read() {
                 Ok(0) => return,
                 Ok(_) => match self.door.framing(&client.received, known) {
                     Framing::NeedMore => {}
@@ -310,17 +307,17 @@ impl<D: Door> Intake<D> {
         while self.parked.len() >= self.most || self.is_too_much(&client) {
             self.turn_out_the_oldest();
         }
-        self.held += client.received.capacity();
+        self.held += client.received.len();
         self.parked.push(client);
     }
 
     fn is_too_much(&self, client: &Client<D::Stream>) -> bool {
-        !self.parked.is_empty() && self.held + client.received.capacity() > MEMORY
+        !self.parked.is_empty() && self.held + client.received.len() > MEMORY
     }
 
     fn unpark(&mut self, index: usize) -> Client<D::Stream> {
         let client = self.parked.swap_remove(index);
-        self.held -= client.received.capacity();
+        self.held -= client.received.len();
         client
     }
 
@@ -354,12 +351,14 @@ impl<D: Door> Intake<D> {
 }
 
 impl<S: Read> Client<S> {
-    fn read(&mut self, chunk: &mut [u8; CHUNK]) -> io::Result<usize> {
-        let count = self.stream.read(chunk)?;
-        self.make_room(count);
-        self.received.extend_from_slice(&chunk[..count]);
-        chunk[..count].zeroize();
-        Ok(count)
+    fn read(&mut self) -> io::Result<usize> {
+        let known = self.received.len();
+        self.make_room(CHUNK);
+        self.received.extend_from_slice(&[0; CHUNK]);
+        let result = self.stream.read(&mut self.received[known..]);
+        let count = result.as_ref().map_or(0, |count| *count);
+        self.received.truncate(known + count);
+        result
     }
 
     /// Makes room for what is added to a request, which may be a dump: a `Vec` that grows by

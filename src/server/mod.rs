@@ -25,9 +25,9 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::TryRng;
@@ -70,6 +70,7 @@ pub struct Server {
     exchanges: Pool,
     /// Requests of clients that concern all accounts, one after another.
     chores: Pool,
+    asked: Mutex<control::Asked>,
     /// Replies on their way.
     outbox: Outbox,
     /// Runs of `transient_error_if_cmd`.

@@ -6,6 +6,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -33,7 +34,8 @@ pub(super) struct Outbox {
 /// A reply, or the rest of one, and where it goes.
 struct Parcel {
     stream: UnixStream,
-    bytes: Zeroizing<Vec<u8>>,
+    /// Clients that asked for the same share them.
+    bytes: Arc<Zeroizing<Vec<u8>>>,
     sent: usize,
     deadline: Moment,
 }
@@ -67,12 +69,24 @@ impl Outbox {
     /// Sends all of `bytes` to the client at the other end of `stream`, which must not block:
     /// what fits into its socket now, the rest as it reads.
     pub(super) fn send(&self, stream: UnixStream, bytes: Zeroizing<Vec<u8>>) {
-        let mut parcel = Parcel {
-            stream,
-            bytes,
-            sent: 0,
-            deadline: clock::moment() + TIME,
-        };
+        self.send_all(vec![stream], bytes);
+    }
+
+    /// Sends all of `bytes` to each of these clients.
+    pub(super) fn send_all(&self, clients: Vec<UnixStream>, bytes: Zeroizing<Vec<u8>>) {
+        let bytes = Arc::new(bytes);
+        for stream in clients {
+            let parcel = Parcel {
+                stream,
+                bytes: Arc::clone(&bytes),
+                sent: 0,
+                deadline: clock::moment() + TIME,
+            };
+            self.dispatch(parcel);
+        }
+    }
+
+    fn dispatch(&self, mut parcel: Parcel) {
         if parcel.is_delivered() {
             return;
         }
@@ -146,7 +160,7 @@ impl Delivery {
         let (mut replies, mut memory) = (0, 0);
         let kept = self.parcels.iter().rev().take_while(|parcel| {
             replies += 1;
-            memory += parcel.bytes.len();
+            memory += parcel.bytes.len() / Arc::strong_count(&parcel.bytes);
             replies == 1 || (replies <= REPLIES && memory <= MEMORY)
         });
         let surplus = self.parcels.len() - kept.count();

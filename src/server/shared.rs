@@ -78,18 +78,17 @@ impl Shared {
 
     fn change<T>(&self, change: impl FnOnce(&mut State, Now) -> Outcome<T>) -> Outcome<T> {
         let mut state = self.lock();
-        let changes = state.vault.changes();
-        let token_changes = state.vault.token_changes();
+        let (changes, visible) = (state.vault.changes(), state.vault.visible_changes());
         let outcome = change(&mut state, clock::now());
-        let tokens_changed = state.vault.token_changes() != token_changes;
-        let changed = state.vault.changes() != changes;
+        let tokens_changed = state.vault.changes() != changes;
+        let visibly_changed = state.vault.visible_changes() != visible;
         let next = state.vault.next_deadline();
         let sooner = next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed));
         if sooner {
             state.armed = next;
         }
         drop(state);
-        if changed {
+        if visibly_changed {
             self.bells.iter().for_each(|bell| bell.changed());
         }
         if sooner {

@@ -7,9 +7,9 @@ use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -275,6 +275,7 @@ fn open(
         redirect: redirect_handle,
         exchanges: Pool::new("exchange", EXCHANGES).map_err(failed)?,
         chores: Pool::new("chores", 1).map_err(failed)?,
+        asked: Mutex::default(),
         outbox,
         probes: Pool::new("probe", PROBES).map_err(failed)?,
         persister,

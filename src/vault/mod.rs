@@ -54,10 +54,8 @@ pub struct Vault {
     failing: BTreeSet<AccountName>,
     /// The last of the numbers given to generations and requests, none of which is used twice.
     last_number: u64,
-    /// Changes of what those who wait for one would see.
     changes: u64,
-    /// Changes of the tokens at hand.
-    token_changes: u64,
+    visible_changes: u64,
 }
 
 impl Vault {
@@ -72,7 +70,7 @@ impl Vault {
             failing: BTreeSet::new(),
             last_number: 0,
             changes: 0,
-            token_changes: 0,
+            visible_changes: 0,
         };
         for account in &config.accounts {
             vault.insert(config, account);
@@ -102,17 +100,16 @@ impl Vault {
         self.schedule.earliest()
     }
 
-    /// Grows whenever something changes that [`Self::show`], [`Self::refreshed`] or
-    /// [`Self::logged_in`] could tell.
+    /// Counts the changes of the tokens at hand.
     #[must_use]
     pub const fn changes(&self) -> u64 {
         self.changes
     }
 
-    /// Counts the changes of the tokens at hand.
+    /// Counts the changes that somebody who waits for an answer of this vault's could see.
     #[must_use]
-    pub const fn token_changes(&self) -> u64 {
-        self.token_changes
+    pub const fn visible_changes(&self) -> u64 {
+        self.visible_changes
     }
 
     /// Whether any account holds a token.
@@ -412,7 +409,7 @@ impl Vault {
             orders.extend(entry.task(effect).map(|task| entry.order(task)));
         }
         if entry.state.obtained() != obtained_before {
-            self.token_changes += 1;
+            self.changes += 1;
         }
         let login = entry.login();
         if login_before != login {
@@ -429,7 +426,7 @@ impl Vault {
             .put(&entry.account.name, entry.deadline, deadline);
         entry.deadline = deadline;
         if outline_before != entry.outline() {
-            self.changes += 1;
+            self.visible_changes += 1;
         }
         orders
     }
