@@ -109,6 +109,15 @@ pub fn moment() -> Moment {
     })
 }
 
+/// How long the machine has slept since boot, as far as the system tells.
+#[must_use]
+pub fn asleep() -> Duration {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, |awake| {
+        let awake = Moment(awake.tv_sec() * 1000 + awake.tv_nsec() / 1_000_000);
+        moment().since(awake)
+    })
+}
+
 /// Both clocks, read together.
 #[must_use]
 #[expect(

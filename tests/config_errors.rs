@@ -1,6 +1,11 @@
 //! What a person reads about mistakes in a configuration file: each `tests/data/config/*.conf` has
 //! the expected text beside it. With BLESS=1 in the environment, the texts are written anew; read
 //! them before committing them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

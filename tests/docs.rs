@@ -4,6 +4,8 @@
 //! Knows how the manual pages are marked up: in both of them `Cm` is a command of pizauth, `Fl` one
 //! of its options and `Ic` a setting of pizauth.conf, and nothing else is.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -2,7 +2,7 @@
 // last of all.
 %avoid_insert "ACCOUNT" "STRING" "NAME" "TIME" "WORD"
 // These are taken out, or reported, before the parser runs.
-%expect-unused NeverParsed "COMMENT" "HASH_COMMENT" "STRAY"
+%expect-unused NeverParsed "COMMENT" "OTHER_COMMENT" "STRAY"
 %start File
 %%
 File -> File:
@@ -78,7 +78,7 @@ Scalar -> Scalar:
 
 NeverParsed -> ():
     "COMMENT" { token($1); }
-  | "HASH_COMMENT" { token($1); }
+  | "OTHER_COMMENT" { token($1); }
   | "STRAY" { token($1); }
   ;
 %%

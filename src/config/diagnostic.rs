@@ -51,11 +51,13 @@ impl Diagnostic {
 
 /// `'text'`, cut and made safe to print.
 pub(super) fn quoted(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(MAX_QUOTED)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut shown = String::new();
+    for character in text.chars().take(MAX_QUOTED) {
+        match character {
+            '\\' | '"' | '\'' => shown.push(character),
+            _ => shown.extend(character.escape_debug()),
+        }
+    }
     if text.chars().nth(MAX_QUOTED).is_some() {
         shown.push_str("...");
     }

@@ -7,6 +7,7 @@ use cfgrammar::Span;
 use lrlex::DefaultLexeme;
 use lrpar::Lexeme as _;
 
+use super::check::options::is_option;
 use super::grammar as is;
 
 /// Whoever calls a thing by one of these words, in an option, a map or a comment, means a secret.
@@ -22,22 +23,23 @@ impl Hidden {
     pub(super) fn find(text: &str, tokens: &[DefaultLexeme<u8>]) -> Self {
         let mut hidden = Vec::new();
         for (at, token) in tokens.iter().enumerate() {
-            let span = token.span();
+            let (span, rest) = (token.span(), &tokens[at..]);
             let written = &text[span.start()..span.end()];
             match token.tok_id() {
                 is::N_NAME | is::N_WORD if names_a_secret(written) => {
-                    hidden.push(value_after(text, &tokens[at..]));
+                    hidden.push(value_after(text, rest));
                 }
-                is::N_STRING | is::N_UNTERMINATED | is::N_OTHER_QUOTES => {
-                    let key = written.trim_matches('"');
-                    if followed_by_value(&tokens[at..]) && names_a_secret(key) {
-                        hidden.push(value_after(text, &tokens[at..]));
+                is::N_NAME | is::N_WORD if !is_option(written) => hidden.extend(string_after(rest)),
+                kind if is_string(kind) => {
+                    if followed_by_value(rest) && names_a_secret(written.trim_matches('"')) {
+                        hidden.push(value_after(text, rest));
                     }
                     hidden.extend(inside_uri(written, span.start()));
                 }
-                is::N_COMMENT | is::N_HASH_COMMENT => hidden.extend(inside_comment(written, span)),
+                is::N_COMMENT | is::N_OTHER_COMMENT => hidden.extend(inside_comment(written, span)),
                 _ => {}
             }
+            hidden.extend(misquoted(text, rest));
         }
         hidden.sort_by_key(|range| range.start);
         Self(merged(hidden))
@@ -90,6 +92,35 @@ fn names_a_secret(name: &str) -> bool {
         || (name.starts_with("client") || name.contains("sec"))
             && name.len() < 64
             && strsim::osa_distance(&name, "client_secret") <= MAX_TYPOS
+}
+
+const fn is_string(kind: u8) -> bool {
+    matches!(kind, is::N_STRING | is::N_UNTERMINATED | is::N_OTHER_QUOTES)
+}
+
+const fn is_word(kind: u8) -> bool {
+    matches!(kind, is::N_NAME | is::N_WORD | is::N_TIME)
+}
+
+/// The string that an unknown name is set to. The name may be what is left of `client_secret`.
+fn string_after(from_name: &[DefaultLexeme<u8>]) -> Option<Range<usize>> {
+    let value = from_name.get(1 + usize::from(followed_by_value(from_name)))?;
+    let (start, end) = (value.span().start() + 1, value.span().end());
+    let closing = usize::from(value.tok_id() == is::N_STRING);
+    is_string(value.tok_id()).then(|| start..end - closing)
+}
+
+/// Where a word touches a quote, the quotes on the line are out of step, and what looks like a
+/// word may be from a string: all of the line is hidden from there on.
+fn misquoted(text: &str, tokens: &[DefaultLexeme<u8>]) -> Option<Range<usize>> {
+    let [first, second, ..] = tokens else {
+        return None;
+    };
+    let touch = first.span().end() == second.span().start();
+    let mixed = is_word(first.tok_id()) && is_string(second.tok_id())
+        || is_string(first.tok_id()) && is_word(second.tok_id());
+    let start = first.span().start();
+    (touch && mixed).then(|| start..text[start..].find('\n').map_or(text.len(), |at| start + at))
 }
 
 fn followed_by_value(from_name: &[DefaultLexeme<u8>]) -> bool {
@@ -145,13 +176,16 @@ fn inside_uri(written: &str, offset: usize) -> Vec<Range<usize>> {
     found
 }
 
-/// What follows the word in a comment that speaks of a secret: an option that was commented out.
+/// What a comment has after a word for secrets, or after what looks like a setting: an option that
+/// was commented out.
 fn inside_comment(written: &str, span: Span) -> Option<Range<usize>> {
     let lower = written.to_ascii_lowercase();
-    let word = SECRET_WORDS
+    let words = SECRET_WORDS
         .iter()
-        .find_map(|word| lower.find(word).map(|at| at + word.len()))?;
-    Some(span.start() + word..span.end())
+        .filter_map(|word| lower.find(word).map(|at| at + word.len()));
+    let settings = lower.find(['=', '"']).map(|at| at + 1);
+    let start = words.chain(settings).min()?;
+    Some(span.start() + start..span.end())
 }
 
 /// Ranges in order of their starts, made to lie apart.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::Config;
-use super::check::{self, Directories};
+use super::check::{self, Directories, Source};
 use super::diagnostic::{Lines, Report};
 use super::error::{ConfigError, FileProblem};
 use super::syntax;
@@ -52,7 +52,7 @@ fn directories(path: &Path) -> Directories {
     }
 }
 
-fn parse_in(
+pub(super) fn parse_in(
     source: &str,
     shown_path: &str,
     directories: &Directories,
@@ -65,7 +65,15 @@ fn parse_in(
     let mut mistakes = std::mem::take(&mut tokens.mistakes);
     mistakes.extend(parsed.mistakes);
     let checked = match &parsed.file {
-        Some(file) => check::check(file, text, &lines, &parsed.damage, directories),
+        Some(file) => {
+            let source = Source {
+                text,
+                lines: &lines,
+                hidden: &tokens.hidden,
+                damage: &parsed.damage,
+            };
+            check::check(file, source, directories)
+        }
         None => Err(Vec::new()),
     };
     match checked {

@@ -12,6 +12,8 @@ mod hide;
 mod load;
 pub mod redirect_uri;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use std::borrow::Borrow;
@@ -43,6 +45,10 @@ pub struct Config {
     pub error_notify_cmd: Option<String>,
     /// Run for each event in an account's life.
     pub token_event_cmd: Option<String>,
+    /// Given a dump on its standard input after changes of the tokens.
+    pub persist_cmd: Option<String>,
+    /// Prints a dump when the server starts.
+    pub restore_cmd: Option<String>,
     /// Run once the server is ready.
     pub startup_cmd: Option<String>,
     /// Where the browser finds the redirect listener.

@@ -97,6 +97,10 @@ impl fmt::Display for RedirectUri {
 
 /// Whether a host is this machine, by name or by address.
 #[must_use]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what `Url::host` returns, and as cheap as a reference"
+)]
 pub fn is_loopback(host: Option<Host<&str>>) -> bool {
     match host {
         Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),

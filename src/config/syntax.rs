@@ -23,11 +23,26 @@ pub(super) struct Syntax {
     pub(super) damage: Damage,
 }
 
-/// Where the AST may differ from what was meant.
-#[derive(Default)]
+/// Where the AST may differ from what was meant. A place is empty where something was put in and
+/// nothing taken out.
 pub(super) struct Damage(Vec<Span>);
 
 impl Damage {
+    /// Puts places in order, and those that overlap into one.
+    fn new(mut places: Vec<Span>) -> Self {
+        places.sort_by_key(|place| (place.start(), place.end()));
+        let mut apart: Vec<Span> = Vec::with_capacity(places.len());
+        for place in places {
+            match apart.last_mut() {
+                Some(last) if place.start() < last.end() => {
+                    *last = Span::new(last.start(), last.end().max(place.end()));
+                }
+                _ => apart.push(place),
+            }
+        }
+        Self(apart)
+    }
+
     /// Whether nothing is damaged.
     pub(super) const fn is_none(&self) -> bool {
         self.0.is_empty()
@@ -35,8 +50,17 @@ impl Damage {
 
     /// Whether some of `span` is.
     pub(super) fn touches(&self, span: Span) -> bool {
-        let overlaps = |bad: &Span| bad.start() < span.end() && span.start() < bad.end();
-        self.0.iter().any(overlaps)
+        let before = |bad: &Span| bad.end().max(bad.start() + 1) <= span.start();
+        let first = self.0.get(self.0.partition_point(before));
+        first.is_some_and(|bad| bad.start() < span.end())
+    }
+
+    /// Whether what `span` starts with is, or was made up.
+    pub(super) fn starts(&self, span: Span) -> bool {
+        let first = self
+            .0
+            .get(self.0.partition_point(|bad| bad.end() < span.start()));
+        first.is_some_and(|bad| bad.start() <= span.start())
     }
 }
 
@@ -52,7 +76,9 @@ pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens) -> Syntax {
         lines,
         tokens,
         mistakes: Vec::new(),
-        damage: Damage::default(),
+        damage: Vec::new(),
+        account: None,
+        seen: 0,
     };
     let mut spoilt: HashSet<usize> = tokens
         .mistakes
@@ -70,7 +96,7 @@ pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens) -> Syntax {
     Syntax {
         file,
         mistakes,
-        damage,
+        damage: Damage::new(damage),
     }
 }
 
@@ -80,10 +106,14 @@ struct Reporter<'s> {
     lines: &'s Lines,
     tokens: &'s Tokens,
     mistakes: Vec<Diagnostic>,
-    damage: Damage,
+    damage: Vec<Span>,
+    /// The last `account` among the first `seen` tokens.
+    account: Option<Span>,
+    seen: usize,
 }
 
 type SyntaxError = ParseError<DefaultLexeme<u8>, u8>;
+type Step = ParseRepair<DefaultLexeme<u8>, u8>;
 
 impl Reporter<'_> {
     /// `spoilt` has the lines on which something was reported: what else the parser finds there
@@ -98,6 +128,12 @@ impl Reporter<'_> {
         let previous = at
             .checked_sub(1)
             .and_then(|before| self.tokens.tokens.get(before));
+        // The errors come in the file's order.
+        let passed = &self.tokens.tokens[self.seen.min(at)..at];
+        let mut latest = passed.iter().rev();
+        let account = latest.find(|token| token.tok_id() == is::N_ACCOUNT);
+        self.account = account.map(DefaultLexeme::span).or(self.account);
+        self.seen = at;
         self.damage(error, at);
 
         let place = found
@@ -116,69 +152,72 @@ impl Reporter<'_> {
 
     fn word(&self, error: &SyntaxError, at: usize, new_line: bool) -> Diagnostic {
         let found = self.tokens.tokens.get(at);
-        let found_text = self.describe(found);
-        let end = Span::new(self.text.trim_end().len(), self.text.trim_end().len());
-        let here = found.map_or(end, DefaultLexeme::span);
-        let expected = expected(error, self.kind_before(at));
+        let described = self.describe(found);
+        let end = self.text.trim_end().len();
+        let here = found.map_or(Span::new(end, end), DefaultLexeme::span);
         if error.repairs().is_empty() {
-            return Diagnostic::new(
-                here,
-                format!("cannot make sense of {found_text}"),
-                "everything before this was read",
-            )
-            .note("the rest of the file was not checked; it will be once this is mended");
+            let title = format!("cannot make sense of {described}");
+            let note = "the rest of the file was not checked; it will be once this is mended";
+            return Diagnostic::new(here, title, "everything before this was read").note(note);
         }
-        let Some(expected) = expected else {
-            let title = format!("{found_text} does not belong here");
-            return self.hint(Diagnostic::new(here, title, "take this out"), found, at);
-        };
-        let title = format!("expected {expected}, found {found_text}");
-        let previous = at
-            .checked_sub(1)
-            .and_then(|before| self.tokens.tokens.get(before));
-        let mistake = match previous {
-            // People look where the thing is missing, not on the line after that.
-            Some(previous) if new_line || found.is_none() => Diagnostic::new(
-                previous.span(),
-                title,
-                format!("{expected} is missing after this"),
+        let mistake = match expected(error, self.kind_before(at)) {
+            Some(expected) => self.missing(&expected, &described, at, new_line),
+            None => Diagnostic::new(
+                here,
+                format!("{described} does not belong here"),
+                "take this out",
             ),
-            _ => Diagnostic::new(here, title, format!("{expected} is missing before this")),
+        };
+        self.hint(mistake, at)
+    }
+
+    fn missing(&self, expected: &str, described: &str, at: usize, new_line: bool) -> Diagnostic {
+        let title = format!("expected {expected}, found {described}");
+        let found = self.tokens.tokens.get(at);
+        let before = at.checked_sub(1).and_then(|at| self.tokens.tokens.get(at));
+        let mistake = match (before, found) {
+            (_, Some(found)) if !new_line || before.is_none() => {
+                let label = format!("{expected} is missing before this");
+                Diagnostic::new(found.span(), title, label)
+            }
+            // People look where the thing is missing, not on the line after that.
+            (before, _) => {
+                let place = before.map_or(Span::new(0, 0), DefaultLexeme::span);
+                Diagnostic::new(place, title, format!("{expected} is missing after this"))
+            }
         };
         if expected.contains("'}'") {
-            self.unclosed(mistake, at)
+            self.unclosed(mistake)
         } else {
             mistake
         }
     }
 
     /// Adds what people who know other formats should hear.
-    fn hint(
-        &self,
-        mistake: Diagnostic,
-        found: Option<&DefaultLexeme<u8>>,
-        at: usize,
-    ) -> Diagnostic {
-        let after_brace = self.kind_before(at) == Some(is::N_CLOSE_BRACE);
-        match found.map(DefaultLexeme::tok_id) {
-            Some(is::N_OPEN_BRACKET) => {
-                mistake.note("an account is written as: account \"name\" { ... }")
+    fn hint(&self, mistake: Diagnostic, at: usize) -> Diagnostic {
+        let before = self.kind_before(at);
+        let between = matches!(before, None | Some(is::N_SEMICOLON | is::N_CLOSE_BRACE));
+        let note = match self.tokens.tokens.get(at).map(DefaultLexeme::tok_id) {
+            Some(is::N_OPEN_BRACKET) if between => {
+                "an account is written as: account \"name\" { ... }"
             }
-            Some(is::N_SEMICOLON) if after_brace => mistake.note("no ';' follows an account's '}'"),
-            Some(is::N_CLOSE_BRACE) => {
-                mistake.note("no account is open here: was one closed too early?")
+            Some(is::N_SEMICOLON) if before == Some(is::N_CLOSE_BRACE) => {
+                "no ';' follows an account's '}'"
             }
-            _ => mistake,
-        }
+            Some(is::N_CLOSE_BRACE) if between => {
+                "no account is open here: was one closed too early?"
+            }
+            _ => return mistake,
+        };
+        mistake.note(note)
     }
 
     /// Adds which account a missing brace belongs to.
-    fn unclosed(&self, mistake: Diagnostic, at: usize) -> Diagnostic {
-        let mut before = self.tokens.tokens[..at].iter().rev();
-        let Some(account) = before.find(|token| token.tok_id() == is::N_ACCOUNT) else {
+    fn unclosed(&self, mistake: Diagnostic) -> Diagnostic {
+        let Some(account) = self.account else {
             return mistake;
         };
-        let line = self.lines.number(account.span().start());
+        let line = self.lines.number(account.start());
         mistake.note(format!(
             "the account that starts on line {line} is still open here"
         ))
@@ -208,31 +247,28 @@ impl Reporter<'_> {
     fn damage(&mut self, error: &SyntaxError, at: usize) {
         let tokens = &self.tokens.tokens;
         let repair = error.repairs().first().map_or(&[][..], Vec::as_slice);
-        let passed = repair
-            .iter()
-            .filter(|step| !matches!(step, ParseRepair::Insert(_)))
-            .count();
-        let last = (at + passed)
-            .saturating_sub(1)
-            .min(tokens.len().saturating_sub(1));
-        let end = match (passed, tokens.get(at)) {
-            (0, Some(found)) => found.span().start(),
-            (0, None) => self.text.len() + 1,
-            _ => tokens.get(last).map_or(0, |token| token.span().end()),
-        };
+        let inserts = |step: &&Step| matches!(step, ParseRepair::Insert(_));
+        let passed = repair.len() - repair.iter().filter(inserts).count();
         let before = at.checked_sub(1).and_then(|before| tokens.get(before));
-        let start = before.map_or(0, |token| token.span().end().saturating_sub(1));
-        self.damage.0.push(Span::new(start, end.max(start + 1)));
+        let after_previous = before.map_or(0, |token| token.span().end());
+        let found = tokens
+            .get(at)
+            .map_or(self.text.len(), |token| token.span().start());
+        self.damage
+            .push(match tokens.get((at + passed).saturating_sub(1)) {
+                // What was taken out may have belonged to what is before it.
+                Some(last) if passed > 0 => {
+                    Span::new(after_previous.saturating_sub(1), last.span().end())
+                }
+                _ => Span::new(after_previous, found.max(after_previous)),
+            });
 
         // A brace too many means that an account ended before its time: what follows it up to
         // here was taken for the top level.
-        let deleted = |step: &ParseRepair<DefaultLexeme<u8>, u8>| matches!(step, ParseRepair::Delete(token) if token.tok_id() == is::N_CLOSE_BRACE);
-        if repair.iter().any(deleted) {
-            let opened = tokens[..at]
-                .iter()
-                .rposition(|token| token.tok_id() == is::N_ACCOUNT);
-            let start = opened.map_or(0, |opened| tokens[opened].span().start());
-            self.damage.0.push(Span::new(start, end.max(start + 1)));
+        let closes = |step: &Step| matches!(step, ParseRepair::Delete(token) if token.tok_id() == is::N_CLOSE_BRACE);
+        if repair.iter().any(closes) {
+            let start = self.account.map_or(0, |account| account.start());
+            self.damage.push(Span::new(start, found.max(start)));
         }
     }
 }

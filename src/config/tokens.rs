@@ -32,6 +32,7 @@ impl Tokens {
             text,
             tokens: Vec::with_capacity(raw.len()),
             mistakes: Vec::new(),
+            stray_end: usize::MAX,
         };
         for &token in &raw {
             mender.take(token);
@@ -50,6 +51,8 @@ struct Mender<'s> {
     text: &'s str,
     tokens: Vec<DefaultLexeme<u8>>,
     mistakes: Vec<Diagnostic>,
+    /// Where the last stray character ended.
+    stray_end: usize,
 }
 
 impl Mender<'_> {
@@ -57,7 +60,7 @@ impl Mender<'_> {
         let span = token.span();
         match token.tok_id() {
             is::N_COMMENT => {}
-            is::N_HASH_COMMENT => self.hash_comment(span),
+            is::N_OTHER_COMMENT => self.other_comment(span),
             is::N_STRAY => self.stray(span),
             is::N_STRING => self.string(token),
             is::N_UNTERMINATED => self.unterminated(span),
@@ -77,13 +80,13 @@ impl Mender<'_> {
         self.mistakes.push(Diagnostic::new(span, title, label));
     }
 
-    fn hash_comment(&mut self, span: Span) {
-        let sign = Span::new(span.start(), span.start() + 1);
-        self.report(
-            sign,
-            "'#' does not start a comment",
-            "a comment starts with '//'",
-        );
+    /// A comment as other languages have it. It is left out.
+    fn other_comment(&mut self, span: Span) {
+        let hash = self.text[span.start()..].starts_with('#');
+        let sign = if hash { "#" } else { "/*" };
+        let start = Span::new(span.start(), span.start() + sign.len());
+        let title = format!("'{sign}' does not start a comment");
+        self.report(start, title, "a comment starts with '//'");
     }
 
     /// A character that nothing begins with. It is left out.
@@ -92,16 +95,9 @@ impl Mender<'_> {
             return;
         }
         let character = &self.text[span.start()..span.end()];
-        let again = self
-            .mistakes
-            .last()
-            .is_some_and(|last| last.span().end() == span.start());
-        if again
-            && self
-                .tokens
-                .last()
-                .is_none_or(|token| token.span().end() < span.start())
-        {
+        let run = self.stray_end == span.start();
+        self.stray_end = span.end();
+        if run {
             // One message for a run of them.
             return;
         }
@@ -165,7 +161,7 @@ impl Mender<'_> {
 
     fn bad_escape(&mut self, span: Span) {
         let label = "write '\\\\' for a backslash and '\\\"' for a quote";
-        self.report(span, "this is no escape that a string may have", label);
+        self.report(span, "a string has an unknown escape in it", label);
     }
 
     /// A string that the line's end cuts off. What closes a value at the end of the line was

@@ -8,6 +8,8 @@ mod exchange;
 mod intake;
 mod notifier;
 pub mod page;
+mod persister;
+mod pipes;
 mod pool;
 mod redirect;
 mod refresher;
@@ -23,6 +25,7 @@ use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -32,6 +35,7 @@ use rand::rngs::SysRng;
 use self::exchange::Provider;
 use self::intake::Handle;
 use self::notifier::Notifier;
+use self::persister::Persister;
 use self::pool::Pool;
 use self::shared::Shared;
 use self::shell::Command;
@@ -44,10 +48,14 @@ use crate::protocol::ServerInfo;
 use crate::vault::Vault;
 use crate::vault::answer::Shown;
 use crate::vault::order::{Order, Outcome, Task, Ticket};
-use crate::vault::token::{Exchange, Probed};
+use crate::vault::token::{Event, Exchange, Probed};
 
 /// How long `transient_error_if_cmd` may take: it may want to wait for a network.
 const PROBE_LIMIT: Duration = Duration::from_secs(180);
+
+/// How long the end waits for answers that are under way: a provider that is there answers in a
+/// second or two.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// A running server.
 pub struct Server {
@@ -62,6 +70,9 @@ pub struct Server {
     clients: Pool,
     /// Runs of `transient_error_if_cmd`.
     probes: Pool,
+    persister: Persister,
+    /// Whether the end has begun: no request is made any more whose answer nobody would keep.
+    ending: AtomicBool,
     end: Sender<Option<UnixStream>>,
 }
 
@@ -115,6 +126,9 @@ impl Server {
                     (config.auth_notify_cmd.as_ref(), ("PIZAUTH_URL", url))
                 }),
                 Task::Announce(event) => {
+                    if matches!(event, Event::New | Event::Refreshed) {
+                        self.persister.obtained();
+                    }
                     log::info!("account '{}': {}", account.name, event.name());
                     self.notify("token_event_cmd", &account.name, |config| {
                         (
@@ -130,6 +144,23 @@ impl Server {
                     });
                 }
             }
+        }
+    }
+
+    /// Tells the user of something that concerns all accounts.
+    fn report(&self, message: &str) {
+        log::error!("{message}");
+        let settings = self.shared.settings();
+        if let Some(script) = &settings.config.error_notify_cmd {
+            self.notifier.queue(Command {
+                option: "error_notify_cmd",
+                script: script.clone(),
+                environment: vec![
+                    ("PIZAUTH_ACCOUNT", String::new()),
+                    ("PIZAUTH_MSG", message.into()),
+                ],
+                limit: notifier::TIME_LIMIT,
+            });
         }
     }
 
@@ -189,6 +220,9 @@ impl Server {
     fn request_refresh(self: &Arc<Self>, ticket: Ticket, account: Arc<Account>) {
         let server = Arc::clone(self);
         self.exchanges.submit(&exchange::host(&account), move || {
+            if server.ending.load(Ordering::Acquire) {
+                return;
+            }
             // Taken only now, so that a token which was revoked while the request was queued is
             // not sent, and none is held longer than it takes.
             let Some(refresh_token) = server.shared.look(|vault, _| vault.refresh_token(&ticket))
@@ -259,6 +293,16 @@ impl Server {
         let orders = self.shared.replace_settings(settings, moved);
         self.carry_out(orders);
         Ok(accounts)
+    }
+
+    /// Sees to it that nothing is lost when the process ends: the answers to requests that may
+    /// have changed a refresh token are awaited, and the last state is kept.
+    fn settle(&self) {
+        self.ending.store(true, Ordering::Release);
+        if self.shared.settings().config.persist_cmd.is_some() {
+            self.exchanges.wait_until_idle(LAST_ANSWERS);
+            self.persister.flush();
+        }
     }
 
     fn facts(&self) -> ServerInfo {

@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// Enough for a TLS handshake in a debug build; only what is used of it takes up memory.
 const STACK: usize = 512 * 1024;
@@ -28,6 +29,8 @@ struct Inner {
     queues: Mutex<Queues>,
     /// Rung for the worker that stays.
     work: Condvar,
+    /// Rung when a job is done.
+    done: Condvar,
 }
 
 #[derive(Default)]
@@ -57,6 +60,7 @@ impl Pool {
             most,
             queues: Mutex::default(),
             work: Condvar::new(),
+            done: Condvar::new(),
         }));
         pool.0.spawn(true)?;
         Ok(pool)
@@ -74,6 +78,15 @@ impl Pool {
             // Where there is no room for a thread, those that are there do it later.
             let _ = self.0.spawn(false);
         }
+    }
+}
+
+impl Pool {
+    /// Waits until nothing is being done and nothing waits, but not for longer than `limit`.
+    pub(super) fn wait_until_idle(&self, limit: Duration) {
+        let queues = self.0.lock();
+        let busy = |queues: &mut Queues| queues.busy + queues.queued > 0;
+        drop(self.0.done.wait_timeout_while(queues, limit, busy));
     }
 }
 
@@ -107,6 +120,7 @@ impl Inner {
             }
             self.lock().finished(&key);
             self.work.notify_one();
+            self.done.notify_all();
         }
     }
 
@@ -183,7 +197,6 @@ impl Queues {
 mod tests {
     use super::*;
     use std::sync::mpsc;
-    use std::time::Duration;
 
     #[test]
     fn a_key_that_hangs_leaves_workers_for_others() {

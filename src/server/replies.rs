@@ -9,6 +9,7 @@ use crate::server::Server;
 use crate::vault::Vault;
 use crate::vault::answer::{Refreshed, Refreshing, Shown};
 use crate::vault::order::Ticket;
+use crate::vault::snapshot::{BadDump, RestoreReport};
 
 /// What came of looking for something.
 pub(super) enum Sought {
@@ -82,9 +83,12 @@ impl Server {
     pub(super) fn revoke(self: &Arc<Self>, account: &str) -> Reply {
         match self.apply(|vault, now| vault.revoke(account, now.moment)) {
             None => unknown(account),
-            Some(true) => Reply::Done(format!(
-                "the tokens of account '{account}' are forgotten here; the provider was not told"
-            )),
+            Some(true) => {
+                self.persister.revoked();
+                Reply::Done(format!(
+                    "the tokens of account '{account}' are forgotten here; the provider was not told"
+                ))
+            }
             Some(false) => Reply::Done(format!("account '{account}' had no tokens")),
         }
     }
@@ -104,14 +108,20 @@ impl Server {
     }
 
     pub(super) fn restore(self: &Arc<Self>, dump: &str) -> Reply {
-        let restored = self.apply(|vault, now| match vault.restore(dump, now) {
+        match self.restore_dump(dump) {
+            Err(error) => Reply::Error(format!("nothing was restored: {error}")),
+            Ok(report) => {
+                self.persister.obtained();
+                Reply::Done(report.to_string())
+            }
+        }
+    }
+
+    pub(super) fn restore_dump(self: &Arc<Self>, dump: &str) -> Result<RestoreReport, BadDump> {
+        self.apply(|vault, now| match vault.restore(dump, now) {
             Ok((report, orders)) => (Ok(report), orders),
             Err(error) => (Err(error), Vec::new()),
-        });
-        match restored {
-            Err(error) => Reply::Error(format!("nothing was restored: {error}")),
-            Ok(report) => Reply::Done(report.to_string()),
-        }
+        })
     }
 
     pub(super) fn reload_reply(self: &Arc<Self>) -> Reply {

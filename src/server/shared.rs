@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::clock::{self, Moment, Now};
 use crate::server::Settings;
 use crate::server::intake::Bell;
+use crate::server::persister::Persister;
 use crate::sys::Alarm;
 use crate::vault::Vault;
 use crate::vault::order::{Order, Outcome};
@@ -17,6 +18,7 @@ pub(super) struct Shared {
     /// Rung when an account may have changed, for clients that wait for one.
     bells: Vec<Arc<Bell>>,
     alarm: Alarm,
+    persister: Persister,
 }
 
 struct State {
@@ -31,6 +33,7 @@ impl Shared {
         vault: Vault,
         settings: Arc<Settings>,
         bells: Vec<Arc<Bell>>,
+        persister: Persister,
     ) -> std::io::Result<Self> {
         Ok(Self {
             state: Mutex::new(State {
@@ -39,6 +42,7 @@ impl Shared {
                 armed: None,
             }),
             bells,
+            persister,
             alarm: Alarm::new()?,
         })
     }
@@ -71,7 +75,9 @@ impl Shared {
 
     fn change<T>(&self, change: impl FnOnce(&mut State, Now) -> Outcome<T>) -> Outcome<T> {
         let mut state = self.lock();
+        let changes = state.vault.changes();
         let outcome = change(&mut state, clock::now());
+        let tokens_changed = state.vault.changes() != changes;
         let next = state.vault.next_deadline();
         let sooner = next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed));
         if sooner {
@@ -81,6 +87,9 @@ impl Shared {
         self.bells.iter().for_each(|bell| bell.changed());
         if sooner {
             self.alarm.wake();
+        }
+        if tokens_changed {
+            self.persister.changed();
         }
         outcome
     }

@@ -9,7 +9,11 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use zeroize::Zeroizing;
 
+use crate::clock;
+use crate::secret::SecretText;
+use crate::server::pipes;
 use crate::sys;
 
 /// The shell where `$SHELL` is unset.
@@ -26,6 +30,12 @@ pub(super) struct Command {
     pub(super) environment: Vec<(&'static str, String)>,
     /// After this time it is killed, with all that it started.
     pub(super) limit: Duration,
+}
+
+/// How a command ended, and what it had printed by then.
+pub(super) struct Finished {
+    pub(super) ended: Ended,
+    pub(super) output: Zeroizing<Vec<u8>>,
 }
 
 /// How a command ended.
@@ -71,14 +81,34 @@ impl fmt::Display for Ended {
 
 /// Runs `command` to its end.
 pub(super) fn run(command: &Command) -> Ended {
-    match start(command) {
-        Ok(child) => finish(child, command.limit),
-        Err(error) => Ended::NotRun(error),
-    }
+    converse(command, None).ended
 }
 
-fn start(command: &Command) -> io::Result<Child> {
+/// Runs `command` to its end with `input` on its standard input, and keeps what it prints.
+pub(super) fn pipe(command: &Command, input: &SecretText) -> Finished {
+    converse(command, Some(input.expose().as_bytes()))
+}
+
+fn converse(command: &Command, input: Option<&[u8]>) -> Finished {
+    let deadline = clock::moment() + command.limit;
+    let mut child = match start(command, input.is_some()) {
+        Ok(child) => child,
+        Err(error) => {
+            return Finished {
+                ended: Ended::NotRun(error),
+                output: Zeroizing::default(),
+            };
+        }
+    };
+    // A conversation that fails, or takes too long, is no more than a command that does.
+    let output = pipes::talk(&mut child, input.unwrap_or_default(), deadline).unwrap_or_default();
+    let ended = finish(child, command.limit, deadline.since(clock::moment()));
+    Finished { ended, output }
+}
+
+fn start(command: &Command, piped: bool) -> io::Result<Child> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+    let pipe = || if piped { Stdio::piped() } else { Stdio::null() };
     Process::new(shell.unwrap_or_else(|| FALLBACK_SHELL.into()))
         .arg("-c")
         .arg(&command.script)
@@ -88,16 +118,16 @@ fn start(command: &Command) -> io::Result<Child> {
                 .iter()
                 .map(|(name, value)| (name, value)),
         )
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdin(pipe())
+        .stdout(pipe())
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()
 }
 
-fn finish(mut child: Child, limit: Duration) -> Ended {
+fn finish(mut child: Child, limit: Duration, left: Duration) -> Ended {
     let id = Pid::from_raw(child.id().cast_signed());
-    let ended = sys::wait_for_end(id, limit);
+    let ended = sys::wait_for_end(id, left);
     if !matches!(ended, Ok(true)) {
         // Not collected yet, so the group's number is still its own.
         let _ = killpg(id, Signal::SIGKILL);

@@ -8,6 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use crate::protocol::Reply;
 use crate::server::control::Control;
 use crate::server::intake::{self, Door, Intake};
 use crate::server::notifier::{self, Notifier};
+use crate::server::persister;
 use crate::server::pool::Pool;
 use crate::server::redirect::{self, Redirect};
 use crate::server::shared::Shared;
@@ -87,7 +89,7 @@ fn start(options: &ServerOptions) -> Result<Exit, String> {
         ForkResult::Child => {
             drop(parent);
             let verbosity = options.verbosity;
-            serve(prepared, move || detach(child, verbosity))
+            serve(prepared, move || detach(&child, verbosity))
         }
     }
 }
@@ -187,7 +189,7 @@ fn await_readiness(mut child: UnixStream, id: Pid) -> Exit {
 }
 
 /// Leaves the terminal, and lets the parent go.
-fn detach(parent: UnixStream, verbosity: u8) -> Result<(), String> {
+fn detach(mut parent: &UnixStream, verbosity: u8) -> Result<(), String> {
     let failed = |error: io::Error| format!("cannot leave the terminal: {}", text(&error));
     setsid().map_err(|error| failed(error.into()))?;
     if logging::to_syslog(verbosity).is_err() {
@@ -207,7 +209,7 @@ fn detach(parent: UnixStream, verbosity: u8) -> Result<(), String> {
         .and(dup2_stderr(&null))
         .map_err(|e| failed(e.into()))?;
     // A parent that was killed meanwhile need not be told.
-    let _ = (&parent).write(&[1]);
+    let _ = parent.write(&[1]);
     Ok(())
 }
 
@@ -232,7 +234,9 @@ fn serve(prepared: Prepared, ready: impl FnOnce() -> Result<(), String>) -> Resu
         Ok((server, ended, ())) => {
             run_startup_cmd(&server);
             log::info!("ready, with {} accounts", server.facts().accounts);
-            ended.recv().ok().flatten()
+            let client = ended.recv().ok().flatten();
+            server.settle();
+            client
         }
     };
     let _ = std::fs::remove_file(&socket);
@@ -260,11 +264,12 @@ fn open(
     let (end, ended) = channel();
     let (redirect_handle, redirect_news) = intake::news().map_err(failed)?;
     let (control_handle, control_news) = intake::news().map_err(failed)?;
+    let (persister, inbox) = persister::new();
     let bells = vec![control_handle.bell(), redirect_handle.bell()];
     let vault = Vault::new(&config);
     let settings = Settings::new(config, addresses(&redirect));
     let server = Arc::new(Server {
-        shared: Shared::new(vault, settings, bells).map_err(failed)?,
+        shared: Shared::new(vault, settings, bells, persister.clone()).map_err(failed)?,
         config_path,
         started_at: clock::now().wall,
         notifier,
@@ -272,14 +277,22 @@ fn open(
         exchanges: Pool::new("exchange", EXCHANGES).map_err(failed)?,
         clients: Pool::new("client", WAITING_CLIENTS).map_err(failed)?,
         probes: Pool::new("probe", PROBES).map_err(failed)?,
+        persister,
+        ending: AtomicBool::new(false),
         end,
     });
+    spawn("notifier", move || notifier::run(&commands)).map_err(failed)?;
+    let keeping = persister::restore(&server);
     let redirect = Intake::new(Redirect(Arc::clone(&server)), redirect, redirect_news);
     let control = Intake::new(Control(Arc::clone(&server)), vec![control], control_news);
     let of_server = || Arc::clone(&server);
     let (for_signals, for_refresher) = (of_server(), of_server());
     let (for_redirect, for_control) = (of_server(), of_server());
-    spawn("notifier", move || notifier::run(&commands)).map_err(failed)?;
+    let for_persister = of_server();
+    spawn("persister", move || {
+        persister::run(&for_persister, &inbox, keeping);
+    })
+    .map_err(failed)?;
     spawn("signals", move || signals::run(&for_signals)).map_err(failed)?;
     spawn("refresher", move || refresher::run(&for_refresher)).map_err(failed)?;
     spawn("redirect", move || take_in(redirect, &for_redirect)).map_err(failed)?;

@@ -37,6 +37,12 @@ pub(super) struct LastError {
 }
 
 impl Entry {
+    /// Whether a refresh waits for another try.
+    pub(super) fn is_failing(&self) -> bool {
+        let attempt = self.state.renewal().map(|renewal| renewal.attempt);
+        matches!(attempt, Some(Attempt::Backoff { .. }))
+    }
+
     pub(super) fn ticket(&self) -> Ticket {
         Ticket {
             account: self.account.name.clone(),

@@ -6,6 +6,7 @@
 pub mod answer;
 mod backoff;
 mod entry;
+pub mod keeping;
 pub mod order;
 mod refresh;
 mod reload;
@@ -20,7 +21,7 @@ mod test_support;
 mod tests;
 pub mod token;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ use self::spent::Spent;
 pub use self::step::step;
 use self::token::{Attempt, Effect, Input, Probed, Restored, TokenState};
 use crate::clock::Moment;
-use crate::config::{Account, AccountName, Config};
+use crate::config::{Account, AccountName, Authority, Config};
 use crate::oauth::authorize::{AuthorizationRequest, Callback};
 use crate::oauth::token::{Failure, Grant};
 use crate::secret::RefreshToken;
@@ -48,7 +49,10 @@ pub struct Vault {
     /// would tell by its duration how much of a guess is right.
     logins: HashMap<[u8; 32], AccountName>,
     /// The last of the numbers given to generations and requests, none of which is used twice.
+    /// The accounts whose refresh waits for another try.
+    failing: BTreeSet<AccountName>,
     last_number: u64,
+    changes: u64,
 }
 
 impl Vault {
@@ -60,7 +64,9 @@ impl Vault {
             order: Vec::new(),
             schedule: Schedule::default(),
             logins: HashMap::new(),
+            failing: BTreeSet::new(),
             last_number: 0,
+            changes: 0,
         };
         for account in &config.accounts {
             vault.insert(config, account);
@@ -88,6 +94,18 @@ impl Vault {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
         self.schedule.earliest()
+    }
+
+    /// Counts the changes of the tokens at hand.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Whether any account holds a token.
+    #[must_use]
+    pub fn holds_tokens(&self) -> bool {
+        self.entries.values().any(|entry| entry.state.holds_token())
     }
 
     /// How many accounts there are.
@@ -286,7 +304,14 @@ impl Vault {
             at: now,
             reason: failure.reason.clone(),
         });
-        self.apply(ticket.account.as_str(), input(result), now)
+        let through = result.is_ok().then(|| entry.account.clone());
+        let mut orders = self.apply(ticket.account.as_str(), input(result), now);
+        if let Some(account) = through {
+            // The others of the same provider have no reason to wait any longer.
+            let origin = account.authority.token_uri.origin();
+            orders.extend(self.try_again(|other| other.token_uri.origin() == origin, now));
+        }
+        orders
     }
 
     /// Takes in what `transient_error_if_cmd` decided.
@@ -302,6 +327,24 @@ impl Vault {
         let due = self.schedule.due(now);
         due.iter()
             .flat_map(|name| self.apply(name.as_str(), Input::Tick, now))
+            .collect()
+    }
+
+    /// The machine has woken up: what failed before may succeed now.
+    pub fn woken_up(&mut self, now: Moment) -> Vec<Order> {
+        self.try_again(|_| true, now)
+    }
+
+    /// Begins the retries of the failing accounts anew that `may_succeed`.
+    fn try_again(&mut self, may_succeed: impl Fn(&Authority) -> bool, now: Moment) -> Vec<Order> {
+        let failing = self.failing.iter().filter(|name| {
+            let entry = self.entries.get(name.as_str());
+            entry.is_some_and(|entry| may_succeed(&entry.account.authority))
+        });
+        let failing: Vec<AccountName> = failing.cloned().collect();
+        failing
+            .iter()
+            .flat_map(|name| self.apply(name.as_str(), Input::WayClear, now))
             .collect()
     }
 
@@ -331,6 +374,7 @@ impl Vault {
             return Vec::new();
         };
         let login_before = entry.login();
+        let obtained_before = entry.state.obtained();
         let state = std::mem::replace(&mut entry.state, TokenState::Empty);
         let (state, effects) = step(state, input, now, &entry.policy);
         entry.state = state;
@@ -352,10 +396,18 @@ impl Vault {
             }
             orders.extend(entry.task(effect).map(|task| entry.order(task)));
         }
+        if entry.state.obtained() != obtained_before {
+            self.changes += 1;
+        }
         let login = entry.login();
         if login_before != login {
             login_before.map(|digest| self.logins.remove(&digest));
             login.map(|digest| self.logins.insert(digest, entry.account.name.clone()));
+        }
+        if entry.is_failing() {
+            self.failing.insert(entry.account.name.clone());
+        } else {
+            self.failing.remove(name);
         }
         let deadline = entry.state.deadline(&entry.policy);
         self.schedule

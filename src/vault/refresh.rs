@@ -3,6 +3,8 @@
 //! Pure, like all of [`super::step`], which it is a part of. Knows nothing of logins, but that one
 //! has ended.
 
+use std::time::Duration;
+
 use crate::clock::Moment;
 use crate::oauth::token::{Failure, FailureKind, Grant};
 use crate::secret::RefreshToken;
@@ -26,6 +28,7 @@ const fn failures(attempt: Attempt) -> Failures {
         Attempt::InFlight(failures) | Attempt::Backoff { failures, .. } => failures,
         Attempt::Idle | Attempt::Halted => Failures {
             count: 0,
+            streak: 0,
             probing: false,
         },
     }
@@ -35,13 +38,27 @@ const fn failures(attempt: Attempt) -> Failures {
 pub(super) fn first_failure(refresh_token: RefreshToken, now: Moment, policy: &Policy) -> Renewal {
     let failures = Failures {
         count: 1,
+        streak: 1,
         probing: false,
     };
-    let until = now + backoff(failures.count, None, now, policy);
     Renewal {
         refresh_token,
         obtained: now,
-        attempt: Attempt::Backoff { until, failures },
+        attempt: pause(failures, None, now, policy),
+    }
+}
+
+/// A pause before the next try.
+fn pause(
+    failures: Failures,
+    retry_after: Option<Duration>,
+    now: Moment,
+    policy: &Policy,
+) -> Attempt {
+    Attempt::Backoff {
+        until: now + backoff(failures.streak, retry_after, now, policy),
+        not_before: now + retry_after.unwrap_or_default(),
+        failures,
     }
 }
 
@@ -71,10 +88,34 @@ pub(super) fn refresh_asked(state: TokenState, effects: &mut Vec<Effect>) -> Tok
         Attempt::Backoff { failures, .. } => {
             let over_again = Failures {
                 count: 0,
+                streak: 0,
                 ..failures
             };
             request_refresh(renewal, over_again, effects)
         }
+    })
+}
+
+/// What stood in the way may be gone, so the pauses begin anew; but what the provider asked for
+/// still holds, and so does what the user was told.
+pub(super) fn way_clear(state: TokenState, now: Moment) -> TokenState {
+    with_renewal(state, |renewal| match renewal.attempt {
+        Attempt::Backoff {
+            not_before,
+            failures,
+            ..
+        } => Renewal {
+            attempt: Attempt::Backoff {
+                until: now.max(not_before),
+                not_before,
+                failures: Failures {
+                    streak: 0,
+                    ..failures
+                },
+            },
+            ..renewal
+        },
+        _ => renewal,
     })
 }
 
@@ -168,13 +209,12 @@ fn refresh_failed(
             if policy.probes && repeated && !before.probing {
                 effects.push(Effect::Probe);
             }
-            Attempt::Backoff {
-                until: now + backoff(count, retry_after, now, policy),
-                failures: Failures {
-                    count,
-                    probing: before.probing || (policy.probes && repeated),
-                },
-            }
+            let failures = Failures {
+                count,
+                streak: before.streak.saturating_add(1),
+                probing: before.probing || (policy.probes && repeated),
+            };
+            pause(failures, retry_after, now, policy)
         }
     };
     let renewal = match failure.rotated {
@@ -219,14 +259,19 @@ pub(super) fn probe_done(
 }
 
 const fn not_probing(attempt: Attempt) -> Attempt {
-    let count = failures(attempt).count;
     let failures = Failures {
-        count,
         probing: false,
+        ..failures(attempt)
     };
     match attempt {
         Attempt::InFlight(_) => Attempt::InFlight(failures),
-        Attempt::Backoff { until, .. } => Attempt::Backoff { until, failures },
+        Attempt::Backoff {
+            until, not_before, ..
+        } => Attempt::Backoff {
+            until,
+            not_before,
+            failures,
+        },
         Attempt::Idle | Attempt::Halted => attempt,
     }
 }

@@ -8,7 +8,7 @@ use crate::oauth::token::{Failure, Grant};
 use crate::secret::RefreshToken;
 use crate::vault::refresh::{
     first_failure, fresher_wanted, is_failing, probe_done, refresh_asked, refresh_done,
-    refresh_if_due, with_access, with_renewal,
+    refresh_if_due, way_clear, with_access, with_renewal,
 };
 use crate::vault::token::{
     Access, Active, Attempt, Effect, Event, Exchange, Exchanging, Input, Pending, Policy, Renewal,
@@ -33,6 +33,7 @@ pub fn step(
         Input::Callback(callback) => called_back(state, callback, &mut effects),
         Input::ExchangeDone(result) => exchange_done(state, result, now, policy, &mut effects),
         Input::RefreshAsked => refresh_asked(state, &mut effects),
+        Input::WayClear => way_clear(state, now),
         Input::FresherWanted => fresher_wanted(state, &mut effects),
         Input::RefreshDone(result) => refresh_done(state, result, now, policy, &mut effects),
         Input::ProbeDone(probed) => probe_done(state, probed, &mut effects),

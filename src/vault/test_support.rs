@@ -148,6 +148,8 @@ pub(super) fn config(accounts: impl IntoIterator<Item = Account>) -> Config {
         auth_notify_interval: secs(900),
         error_notify_cmd: None,
         token_event_cmd: None,
+        persist_cmd: None,
+        restore_cmd: None,
         startup_cmd: None,
         http_listen: Listen::FreePort,
     }

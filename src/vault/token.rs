@@ -89,6 +89,8 @@ pub enum Attempt {
     Backoff {
         /// When.
         until: Moment,
+        /// Before when the provider wants none, whatever happens.
+        not_before: Moment,
         /// What went before.
         failures: Failures,
     },
@@ -101,6 +103,8 @@ pub enum Attempt {
 pub struct Failures {
     /// How many.
     pub count: u32,
+    /// How many since the retries last began anew: the gap before the next one follows from it.
+    pub streak: u32,
     /// Whether the user's command is just now deciding if they are passing.
     pub probing: bool,
 }
@@ -118,6 +122,9 @@ pub enum Input {
     RefreshAsked,
     /// Somebody wants a token that lasts longer than the one at hand.
     FresherWanted,
+    /// The way to the provider may be clear again: the machine woke up, or another account of the
+    /// same provider got through.
+    WayClear,
     /// The token endpoint answered a refresh.
     RefreshDone(Result<Grant, Failure>),
     /// The user's command has decided about repeated failures.

@@ -22,7 +22,7 @@ pub(super) fn check(
     name: Option<AccountName>,
 ) -> Option<Account> {
     let mut block = Block::read(context, account.settings.iter(), Place::Account);
-    if !context.damage.touches(account.span) {
+    if !context.source.damage.touches(account.span) {
         missing(context, &block, account.name.span, name.as_ref());
         secret_fits_method(context, &block);
     }
@@ -142,7 +142,7 @@ fn missing(context: &mut Context<'_>, block: &Block, span: Span, name: Option<&A
     };
     context.report(Diagnostic::new(
         span,
-        format!("{account} has no {list}"),
+        format!("{account} lacks {list}"),
         label,
     ));
 }

@@ -61,15 +61,8 @@ impl Block {
                 return;
             }
             Lookup::Unknown(nearest) => {
-                let title = format!("unknown option {}", quoted(name));
-                let label = match nearest {
-                    Some((_, known)) => format!("did you mean '{known}'?"),
-                    None => "no option has this name".into(),
-                };
                 self.meant.extend(nearest.map(|(key, _)| key));
-                let mistake = Diagnostic::new(setting.name, title, label);
-                context.report(mistake.note("pizauth.conf(5) has all options"));
-                return;
+                return unknown(context, setting.name, nearest.map(|(_, name)| name));
             }
         };
         let value = values::read(context, key, setting);
@@ -193,6 +186,22 @@ impl Block {
             _ => None,
         }
     }
+}
+
+fn unknown(context: &mut Context<'_>, span: Span, nearest: Option<&str>) {
+    let name = context.slice(span);
+    // It may be the end of a secret that was written without quotes.
+    let title = if context.source.hidden.covers(span) {
+        "unknown option".into()
+    } else {
+        format!("unknown option {}", quoted(name))
+    };
+    let mistake = match nearest {
+        Some(known) => Diagnostic::new(span, title, format!("did you mean '{known}'?")),
+        None => Diagnostic::new(span, title, "no option has this name")
+            .note("pizauth.conf(5) has all options"),
+    };
+    context.report(mistake);
 }
 
 fn set_twice(context: &mut Context<'_>, first: Span, again: Span) {

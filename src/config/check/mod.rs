@@ -21,6 +21,7 @@ pub(super) use self::files::without_number;
 use self::options::{Key, Place};
 use super::ast::{self, Item, Scalar, ScalarKind, Setting};
 use super::diagnostic::{Diagnostic, Lines, quoted};
+use super::hide::Hidden;
 use super::syntax::Damage;
 use super::{AccountName, Config, Listen, default};
 
@@ -32,22 +33,31 @@ pub(super) struct Directories {
     pub(super) home: Option<PathBuf>,
 }
 
+/// A file's text, and what was found out about it so far.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'s> {
+    pub(super) text: &'s str,
+    pub(super) lines: &'s Lines,
+    /// What must not be shown.
+    pub(super) hidden: &'s Hidden,
+    /// Where the syntax is at fault.
+    pub(super) damage: &'s Damage,
+}
+
 /// What the checks share.
 struct Context<'s> {
-    text: &'s str,
-    lines: &'s Lines,
-    damage: &'s Damage,
+    source: Source<'s>,
     files: Files<'s>,
     mistakes: Vec<Diagnostic>,
 }
 
 impl<'s> Context<'s> {
     fn slice(&self, span: Span) -> &'s str {
-        &self.text[span.start()..span.end()]
+        &self.source.text[span.start()..span.end()]
     }
 
     fn line(&self, span: Span) -> usize {
-        self.lines.number(span.start())
+        self.source.lines.number(span.start())
     }
 
     fn report(&mut self, mistake: Diagnostic) {
@@ -71,22 +81,18 @@ impl<'s> Context<'s> {
     }
 }
 
-/// Checks `file`, which was parsed from `text`.
+/// Checks `file`, which was parsed from `source`.
 ///
 /// # Errors
 /// All that is wrong with it, in no particular order; nothing where its syntax is at fault alone.
 pub(super) fn check(
     file: &ast::File,
-    text: &str,
-    lines: &Lines,
-    damage: &Damage,
+    source: Source<'_>,
     directories: &Directories,
 ) -> Result<Config, Vec<Diagnostic>> {
     let files = Files::new(&directories.base, directories.home.as_deref());
     let mut context = Context {
-        text,
-        lines,
-        damage,
+        source,
         files,
         mistakes: Vec::new(),
     };
@@ -112,14 +118,16 @@ pub(super) fn check(
             .unwrap_or(default::AUTH_NOTIFY_INTERVAL),
         error_notify_cmd: globals.text(Key::ErrorNotifyCmd),
         token_event_cmd: globals.text(Key::TokenEventCmd),
+        persist_cmd: globals.text(Key::PersistCmd),
+        restore_cmd: globals.text(Key::RestoreCmd),
         startup_cmd: globals.text(Key::StartupCmd),
         http_listen: globals.listen(Key::HttpListen).unwrap_or(Listen::FreePort),
     };
     http_listener(&mut context, &globals, &declared);
-    if declared.is_empty() && damage.is_none() {
-        context.report(no_account(text));
+    if declared.is_empty() && source.damage.is_none() {
+        context.report(no_account(source.text));
     }
-    if context.mistakes.is_empty() && damage.is_none() {
+    if context.mistakes.is_empty() && source.damage.is_none() {
         Ok(config)
     } else {
         Err(context.mistakes)
@@ -209,5 +217,5 @@ fn http_listener(context: &mut Context<'_>, globals: &Block, declared: &[&ast::A
 
 /// Whether a setting's place in the file is in doubt.
 fn misplaced_by_damage(context: &Context<'_>, setting: &Setting) -> bool {
-    context.damage.touches(setting.name)
+    context.source.damage.touches(setting.name)
 }

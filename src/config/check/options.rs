@@ -111,6 +111,8 @@ pub(super) enum Key {
     AuthNotifyInterval,
     ErrorNotifyCmd,
     HttpListen,
+    PersistCmd,
+    RestoreCmd,
     StartupCmd,
     TokenEventCmd,
     RefreshRetry,
@@ -172,6 +174,14 @@ static OPTIONS: [(Key, Spec); COUNT] = [
     (
         Key::HttpListen,
         option(&["http_listen"], Place::Global, Kind::Listen),
+    ),
+    (
+        Key::PersistCmd,
+        option(&["persist_cmd"], Place::Global, Kind::Command),
+    ),
+    (
+        Key::RestoreCmd,
+        option(&["restore_cmd"], Place::Global, Kind::Command),
     ),
     (
         Key::StartupCmd,
@@ -263,6 +273,11 @@ pub(super) fn mandatory_keys() -> impl Iterator<Item = Key> {
         .map(|(key, _)| *key)
 }
 
+/// Whether an option, at any level, has this name.
+pub(in crate::config) fn is_option(name: &str) -> bool {
+    OPTIONS.iter().any(|(_, spec)| spec.names.contains(&name))
+}
+
 /// What a name turned out to be.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Lookup {
@@ -273,6 +288,11 @@ pub(super) enum Lookup {
     /// No option; the nearest name, where one is near.
     Unknown(Option<(Key, &'static str)>),
 }
+
+/// Longer names are near to none.
+const MAX_COMPARED: usize = 64;
+/// The beginning of a known name suggests it if it is this long.
+const MIN_BEGINNING: usize = 6;
 
 /// Looks up `name`, found at `level`.
 pub(super) fn look_up(name: &str, level: Place) -> Lookup {
@@ -285,26 +305,37 @@ pub(super) fn look_up(name: &str, level: Place) -> Lookup {
 
 /// The name that was probably meant; one that may stand at `level` wins over one that may not.
 fn nearest(name: &str, level: Place) -> Option<(Key, &'static str)> {
-    // Comparing takes the product of the lengths, and nothing this long is near to anything.
-    if name.len() > 64 {
+    // Comparing takes as long as the product of the lengths.
+    if name.len() > MAX_COMPARED {
         return None;
     }
     let name = name.to_ascii_lowercase().replace('-', "_");
-    let max_edits = (name.chars().count() / 3).max(1);
-    OPTIONS
-        .iter()
-        .flat_map(|(key, spec)| spec.names.iter().map(move |known| (*key, spec, *known)))
-        .map(|(key, spec, known)| {
-            (
-                strsim::osa_distance(&name, known),
-                !spec.place.allows(level),
-                key,
-                known,
-            )
+    let max_edits = (name.len() / 3).max(1);
+    let candidates = OPTIONS.iter().flat_map(|(key, spec)| {
+        let elsewhere = !spec.place.allows(level);
+        spec.names
+            .iter()
+            .map(move |known| (*key, elsewhere, *known))
+    });
+    candidates
+        .filter_map(|(key, elsewhere, known)| {
+            let edits = edits(&name, known, max_edits)?;
+            Some((edits, elsewhere, key, known))
         })
-        .filter(|(edits, ..)| *edits <= max_edits)
         .min_by_key(|(edits, elsewhere, ..)| (*edits, *elsewhere))
         .map(|(_, _, key, known)| (key, known))
+}
+
+/// How far `name` is from `known`; `None` where that is further than `max`.
+fn edits(name: &str, known: &str, max: usize) -> Option<usize> {
+    // Who leaves out the end of a long name has made one mistake.
+    if name.len() >= MIN_BEGINNING && known.starts_with(name) {
+        return Some(max);
+    }
+    if name.len().abs_diff(known.len()) > max {
+        return None;
+    }
+    Some(strsim::osa_distance(name, known)).filter(|edits| *edits <= max)
 }
 
 #[cfg(test)]
@@ -351,6 +382,11 @@ mod tests {
                 "tokenuri",
                 Place::Account,
                 Unknown(Some((Key::TokenUri, "token_uri"))),
+            ),
+            (
+                "auth_notify",
+                Place::Global,
+                Unknown(Some((Key::AuthNotifyCmd, "auth_notify_cmd"))),
             ),
             ("banana", Place::Account, Unknown(None)),
             ("x", Place::Account, Unknown(None)),

@@ -54,18 +54,29 @@ pub(super) enum Method {
 /// Reads the value of `setting`, which is the option `key`. `None` where it is not good; that has
 /// been reported then.
 pub(super) fn read(context: &mut Context<'_>, key: Key, setting: &Setting) -> Option<Value> {
-    let name = context.slice(setting.name);
+    let (name, span) = (context.slice(setting.name), setting.value.span);
+    let reported = context.mistakes.len();
+    let kind = key.spec().kind;
     let mut reader = Reader {
         context,
-        kind: key.spec().kind,
+        kind,
         name,
-        span: setting.value.span,
+        span,
     };
-    match &setting.value.kind {
+    let value = match &setting.value.kind {
         ValueKind::Scalar(scalar) => reader.scalar(*scalar),
         ValueKind::List(scalars) => reader.list(scalars),
         ValueKind::Map(pairs) => reader.map(pairs),
+    };
+    let doubtful = match &setting.value.kind {
+        ValueKind::Scalar(_) => context.source.damage.touches(span),
+        ValueKind::List(_) | ValueKind::Map(_) => context.source.damage.starts(span),
+    };
+    if doubtful {
+        // It is not what the person wrote, and they have been told so.
+        context.mistakes.truncate(reported);
     }
+    value
 }
 
 /// The text of a string, its escapes undone.
@@ -231,7 +242,10 @@ impl Reader<'_, '_> {
             .ok()
             .and_then(|count| count.checked_mul(unit));
         match seconds.filter(|&seconds| seconds <= longest) {
-            None => self.report(title, format!("the longest time is {MAX_DAYS}d")),
+            None => self.report(
+                title,
+                format!("the longest time is {MAX_DAYS}d, a hundred years"),
+            ),
             Some(0) if self.kind == Kind::Time => self.report(
                 format!("{} is zero", quoted(self.name)),
                 "it must be at least 1s",

@@ -119,7 +119,10 @@ fn is_not_stuck(world: &World, entry: &Entry) {
         Attempt::Idle | Attempt::Backoff { .. } => assert!(entry.deadline.is_some()),
         Attempt::InFlight(_) | Attempt::Halted => {}
     }
-    if let Attempt::Backoff { until, failures } = renewal.attempt {
+    if let Attempt::Backoff {
+        until, failures, ..
+    } = renewal.attempt
+    {
         assert!(failures.count > 0);
         assert!(until <= world.now + crate::vault::test_support::secs(7200));
     }

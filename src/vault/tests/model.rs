@@ -163,10 +163,12 @@ impl World {
     }
 
     fn show(&mut self, name: &str) {
-        let (shown, orders) = self.vault.show(name, Duration::ZERO, self.now);
+        let min_valid = Duration::from_secs(self.random.pick(&[0, 0, 60, 7200]));
+        let (shown, orders) = self.vault.show(name, min_valid, self.now);
         if matches!(shown, Some(Shown::Token(_))) {
             let access = self.vault.entries[name].state.access().unwrap();
             assert!(access.expires > self.now, "{name}: a stale token was shown");
+            assert!(access.expires >= self.now + min_valid, "{name}: too short");
         }
         self.take(orders);
     }
@@ -295,6 +297,10 @@ impl World {
         } else if self.random.once_in(4) {
             // Clocks drift.
             self.astray += self.random.pick(&[-60_000, -1, 1, 60_000]);
+        }
+        if self.random.once_in(10) {
+            let orders = self.vault.woken_up(self.now);
+            self.take(orders);
         }
         if self.random.once_in(2) {
             self.tick();

@@ -21,12 +21,17 @@ const EXPIRY: i64 = 2000;
 const TABLE: &str = include_str!("../../../tests/data/state-table.txt");
 
 fn failures(count: u32, probing: bool) -> Failures {
-    Failures { count, probing }
+    Failures {
+        count,
+        streak: count,
+        probing,
+    }
 }
 
 fn attempts() -> [(&'static str, Attempt); 5] {
     let backoff = |failures| Attempt::Backoff {
         until: at(NOW + 30),
+        not_before: at(NOW + 10),
         failures,
     };
     [
@@ -112,6 +117,8 @@ fn inputs() -> Vec<(&'static str, Input)> {
             ExchangeDone(Err(rotating_failure(PASSING, "S"))),
         ),
         ("refresh asked", Input::RefreshAsked),
+        ("fresher wanted", Input::FresherWanted),
+        ("way clear", Input::WayClear),
         (
             "refreshed",
             RefreshDone(Ok(grant("B", Some(3600), Some("S")))),
@@ -198,12 +205,22 @@ fn told(state: &TokenState) -> String {
 fn told_renewal(renewal: &Renewal) -> String {
     let counted = |failures: Failures| {
         let probing = if failures.probing { " probing" } else { "" };
-        format!("failures {}{probing}", failures.count)
+        let over = if failures.streak < failures.count {
+            " over"
+        } else {
+            ""
+        };
+        format!("failures {}{over}{probing}", failures.count)
     };
     let attempt = match renewal.attempt {
         Attempt::Idle => "idle".into(),
         Attempt::InFlight(failures) => format!("in flight, {}", counted(failures)),
-        Attempt::Backoff { failures, .. } => format!("backoff, {}", counted(failures)),
+        Attempt::Backoff {
+            until, failures, ..
+        } => {
+            let until = until.as_millis() / 1000;
+            format!("backoff until {until}, {}", counted(failures))
+        }
         Attempt::Halted => "halted".into(),
     };
     format!(" ({} {attempt})", renewal.refresh_token.expose())

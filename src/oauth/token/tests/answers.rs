@@ -289,9 +289,8 @@ fn lifetimes() {
 #[test]
 fn a_token_that_had_expired_when_it_came_is_none() {
     for written in ["0.5", "0", "-0", "-1", "-1e400", "\"-5\""] {
-        let body = format!(
-            r#"{{"expires_in":{written},"access_token":"a","refresh_token":"new"}}"#
-        );
+        let body =
+            format!(r#"{{"expires_in":{written},"access_token":"a","refresh_token":"new"}}"#);
         let failure = failure(200, &body);
         assert_eq!(failure.kind, MAY_PASS, "{written}");
         assert!(failure.reason.contains("expired when it came"), "{written}");
