@@ -36,6 +36,9 @@ const MEMORY: usize = 64 * 1024 * 1024;
 /// the listener would be reported as ready again and again.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long to wait for an intake to put other listeners in use: it never blocks.
+const REPLACEMENT: Duration = Duration::from_secs(2);
+
 /// Where strangers come in.
 pub(super) trait Door {
     /// What a client can wait for.
@@ -118,13 +121,19 @@ pub(super) struct Bell {
 
 /// Puts other listeners in the place of those that an [`Intake`] has.
 pub(super) struct Handle<L> {
-    sender: Sender<Vec<L>>,
+    sender: Sender<Replacement<L>>,
     bell: Arc<Bell>,
+}
+
+/// Other listeners. Its other end is dropped when the ones before it are closed.
+struct Replacement<L> {
+    listeners: Vec<L>,
+    _in_use: Sender<()>,
 }
 
 /// What an [`Intake`] is told from outside.
 pub(super) struct News<L> {
-    receiver: Receiver<Vec<L>>,
+    receiver: Receiver<Replacement<L>>,
     bell: Arc<Bell>,
     rung: UnixStream,
 }
@@ -172,10 +181,17 @@ impl Bell {
 }
 
 impl<L> Handle<L> {
+    /// Comes back when the listeners before these are closed, so that somebody else can have
+    /// their addresses.
     pub(super) fn replace(&self, listeners: Vec<L>) {
-        // The intake ends only with the process.
-        let _ = self.sender.send(listeners);
+        let (in_use, put_in_use) = channel();
+        // An intake that has ended has closed them, too.
+        let _ = self.sender.send(Replacement {
+            listeners,
+            _in_use: in_use,
+        });
         self.bell.ring();
+        let _ = put_in_use.recv_timeout(REPLACEMENT);
     }
 
     pub(super) fn bell(&self) -> Arc<Bell> {
@@ -185,7 +201,7 @@ impl<L> Handle<L> {
 
 impl<L> News<L> {
     /// Hears the bell, and takes the latest listeners where there are any.
-    fn take(&self) -> Option<Vec<L>> {
+    fn take(&self) -> Option<Replacement<L>> {
         let mut bytes = [0; 64];
         while matches!((&self.rung).read(&mut bytes), Ok(count) if count > 0) {}
         self.receiver.try_iter().last()
@@ -325,8 +341,8 @@ impl<D: Door> Intake<D> {
 
     /// Takes in what has happened elsewhere.
     fn hear(&mut self) {
-        if let Some(listeners) = self.news.take() {
-            self.listeners = listeners;
+        if let Some(replacement) = self.news.take() {
+            self.listeners = replacement.listeners;
         }
         if self.waiting.is_empty() {
             return;
