@@ -113,12 +113,11 @@ fn own(number: RawFd) -> OwnedFd {
 /// opens itself are never handed on.
 pub fn keep_inherited_descriptors() {
     #[cfg(target_os = "linux")]
-    if close_on_exec_from_3().is_ok() {
+    if close_range(libc::CLOSE_RANGE_CLOEXEC).is_ok() {
         return;
     }
     use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft.min(4096));
-    for descriptor in 3..i32::try_from(limit).unwrap_or(1024) {
+    for descriptor in possible_descriptors() {
         let descriptor = borrow(descriptor);
         if let Ok(flags) = fcntl(descriptor, FcntlArg::F_GETFD) {
             let flags = FdFlag::from_bits_retain(flags) | FdFlag::FD_CLOEXEC;
@@ -127,24 +126,37 @@ pub fn keep_inherited_descriptors() {
     }
 }
 
+/// Closes descriptors that were open when the program began: somebody may wait for the end of a
+/// pipe, or for a lock. To be called before it opens any itself.
+pub fn close_inherited_descriptors() {
+    #[cfg(target_os = "linux")]
+    if close_range(0).is_ok() {
+        return;
+    }
+    for descriptor in possible_descriptors() {
+        let _ = nix::unistd::close(descriptor);
+    }
+}
+
+/// From 3 on, as many as are likely to be there.
+fn possible_descriptors() -> std::ops::Range<i32> {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft.min(4096));
+    3..i32::try_from(limit).unwrap_or(1024)
+}
+
 #[expect(unsafe_code, reason = "a number that may or may not be a descriptor")]
 fn borrow(descriptor: i32) -> BorrowedFd<'static> {
     // SAFETY: only F_GETFD and F_SETFD are used on it, which fail on a closed descriptor.
     unsafe { BorrowedFd::borrow_raw(descriptor) }
 }
 
+/// Does to all descriptors from 3 on what `flags` says: 0 is closing them.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "close_range has no safe wrapper")]
-fn close_on_exec_from_3() -> io::Result<()> {
-    // SAFETY: no memory is passed; CLOSE_RANGE_CLOEXEC closes nothing, it only sets a flag.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            3_u32,
-            u32::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
-    };
+fn close_range(flags: libc::c_uint) -> io::Result<()> {
+    // SAFETY: no memory is passed. Descriptors are closed only where the caller promises that
+    // nothing of this program has opened any yet.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, flags) };
     if result == 0 {
         Ok(())
     } else {

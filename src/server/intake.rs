@@ -187,7 +187,10 @@ impl<D: Door> Intake<D> {
     fn hear(&mut self) {
         for told in self.news.take() {
             match told {
-                Told::Listeners(listeners) => self.listeners = listeners,
+                Told::Listeners(listeners, done) => {
+                    self.listeners = listeners;
+                    let _ = done.send(());
+                }
                 Told::Resume => self.is_open = true,
                 Told::Pause(done) => {
                     self.is_open = false;

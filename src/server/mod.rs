@@ -43,7 +43,7 @@ use self::shared::Shared;
 use self::shell::Command;
 pub use self::startup::run;
 use crate::clock::{Now, Timestamp};
-use crate::config::{self, Account, AccountName, Config};
+use crate::config::{self, Account, AccountName, Config, Listen};
 use crate::oauth::authorize::{AuthorizationRequest, Entropy};
 use crate::oauth::token::{self, Failure, Grant};
 use crate::protocol::ServerInfo;
@@ -78,6 +78,8 @@ pub struct Server {
     persister: Persister,
     /// Whether the end has begun: no request is made any more whose answer nobody would keep.
     ending: AtomicBool,
+    /// Held while the configuration is read again.
+    reloading: Mutex<()>,
     end: Sender<Option<UnixStream>>,
 }
 
@@ -281,9 +283,15 @@ impl Server {
     /// # Errors
     /// The text to show, where anything is wrong with it. Nothing is changed then.
     fn reload(self: &Arc<Self>) -> Result<usize, String> {
+        // Of two at once, the one that read the file later must not be undone by the other.
+        let one_at_a_time = self.reloading.lock();
         let config = config::load(&self.config_path).map_err(|error| error.to_string())?;
         let old = self.shared.settings();
-        let moved = config.http_listen != old.config.http_listen;
+        let moved = match &config.http_listen {
+            // This server itself would be in the way.
+            Listen::At(address) if old.redirect.contains(address) => false,
+            listen => *listen != old.config.http_listen,
+        };
         let addresses = if moved {
             let listeners =
                 redirect::bind(&config.http_listen).map_err(|error| error.to_string())?;
@@ -296,6 +304,7 @@ impl Server {
         let accounts = config.accounts.len();
         let settings = Settings::new(config, addresses);
         let orders = self.shared.replace_settings(settings, moved);
+        drop(one_at_a_time);
         self.carry_out(orders);
         Ok(accounts)
     }

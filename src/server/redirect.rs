@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::clock::{self, Moment};
 use crate::config::redirect_uri::is_loopback;
 use crate::config::{AccountName, Listen};
+use crate::console::describe;
 use crate::oauth::authorize::{BadCallback, Callback};
 use crate::server::Server;
 use crate::server::intake::{Door, Framing, Refusal, Served, Waiting};
@@ -61,7 +62,7 @@ fn bind_at(address: SocketAddr) -> io::Result<Vec<TcpListener>> {
     let listener = TcpListener::bind(address).map_err(|error| {
         io::Error::new(
             error.kind(),
-            format!("http_listen cannot have {address}: {error}"),
+            format!("http_listen cannot have {address}: {}", describe(&error)),
         )
     })?;
     let other = sibling(listener.local_addr()?);
@@ -75,7 +76,7 @@ fn bind_free_port() -> io::Result<Vec<TcpListener>> {
     let free = |error: io::Error| {
         io::Error::new(
             error.kind(),
-            format!("no port for the redirect listener: {error}"),
+            format!("no port for the redirect listener: {}", describe(&error)),
         )
     };
     let mut last = None;

@@ -72,7 +72,11 @@ struct Prepared {
 }
 
 fn start(options: &ServerOptions) -> Result<Exit, String> {
-    sys::keep_inherited_descriptors();
+    if options.foreground {
+        sys::keep_inherited_descriptors();
+    } else {
+        sys::close_inherited_descriptors();
+    }
     let prepared = prepare(options.config.as_deref())?;
     if options.foreground {
         logging::to_stderr(options.verbosity);
@@ -102,8 +106,9 @@ fn prepare(config: Option<&Path>) -> Result<Prepared, String> {
     let paths = RuntimePaths::find();
     paths.prepare().map_err(|error| error.to_string())?;
     let lock = take_lock(&paths.lock)?;
-    let control = bind_control(&paths.socket)?;
     let redirect = redirect::bind(&config.http_listen).map_err(|error| text(&error))?;
+    // Last, so that no socket is left behind where something else fails.
+    let control = bind_control(&paths.socket)?;
     Ok(Prepared {
         config,
         config_path,
@@ -128,7 +133,12 @@ fn take_lock(path: &Path) -> Result<File, String> {
         .open(path)
         .map_err(|error| format!("cannot open the lock file '{shown}': {}", text(&error)))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            // The id in it is a dead server's. This one's follows when it has its final one.
+            file.set_len(0)
+                .map_err(|error| format!("cannot write to '{shown}': {}", text(&error)))?;
+            Ok(file)
+        }
         Err(std::fs::TryLockError::WouldBlock) => {
             let mut pid = String::new();
             let _ = file.read_to_string(&mut pid);
@@ -234,6 +244,8 @@ fn serve(prepared: Prepared, ready: impl FnOnce() -> Result<(), String>) -> Resu
             log::info!("ready, with {} accounts", server.facts().accounts);
             let client = ended.recv().ok().flatten();
             server.settle();
+            // The next server may want the same port.
+            server.redirect.replace(Vec::new());
             client
         }
     };
@@ -280,6 +292,7 @@ fn open(
         probes: Pool::new("probe", PROBES).map_err(failed)?,
         persister,
         ending: AtomicBool::new(false),
+        reloading: Mutex::new(()),
         end,
     });
     spawn("notifier", move || notifier::run(&commands)).map_err(failed)?;

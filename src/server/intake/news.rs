@@ -6,6 +6,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+/// How long to wait for an intake to do as it was told: it never blocks.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Wakes an [`super::Intake`] up.
 pub(in crate::server) struct Bell {
@@ -22,8 +26,8 @@ pub(in crate::server) struct Handle<L> {
 
 /// What an [`super::Intake`] is told.
 pub(super) enum Told<L> {
-    /// Listen here from now on.
-    Listeners(Vec<L>),
+    /// Listen here from now on, and say when that is so.
+    Listeners(Vec<L>, Sender<()>),
     /// Serve nobody until told otherwise, and say when that is so.
     Pause(Sender<()>),
     /// Go on.
@@ -80,16 +84,21 @@ impl Bell {
 }
 
 impl<L> Handle<L> {
+    /// Comes back when the listeners before these are closed.
     pub(in crate::server) fn replace(&self, listeners: Vec<L>) {
-        self.tell(Told::Listeners(listeners));
+        self.tell_and_wait(|done| Told::Listeners(listeners, done));
     }
 
     /// Comes back when nobody is served any more. Whoever connects has to wait.
     pub(in crate::server) fn pause(&self) {
+        self.tell_and_wait(Told::Pause);
+    }
+
+    fn tell_and_wait(&self, told: impl FnOnce(Sender<()>) -> Told<L>) {
         let (done, is_done) = channel();
-        self.tell(Told::Pause(done));
-        // The intake ends only with the process.
-        let _ = is_done.recv();
+        self.tell(told(done));
+        // It never blocks; where it is gone, there is nothing to wait for.
+        let _ = is_done.recv_timeout(PATIENCE);
     }
 
     pub(in crate::server) fn resume(&self) {
