@@ -87,6 +87,12 @@ impl Wanted {
 }
 
 impl Request {
+    /// Whether asking twice does no more than asking once.
+    #[must_use]
+    pub const fn may_be_repeated(&self) -> bool {
+        !matches!(self, Self::Shutdown | Self::Replace(_))
+    }
+
     /// How long the server may take over this request, beside what the machine needs.
     #[must_use]
     pub fn time(&self) -> Duration {

@@ -96,16 +96,19 @@ pub fn receive_with_descriptors(
     let mut descriptors = Vec::new();
     for control in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(numbers) = control {
-            descriptors.extend(numbers.into_iter().map(own));
+            descriptors.extend(numbers.into_iter().map(adopt));
         }
     }
     Ok((message.bytes, descriptors))
 }
 
-#[expect(unsafe_code, reason = "the kernel hands descriptors over as numbers")]
-fn own(number: RawFd) -> OwnedFd {
+/// Takes a descriptor over that came as a number: from the kernel, or from the process that started
+/// this one. To be called once for each.
+#[expect(unsafe_code, reason = "descriptors are handed over as numbers")]
+#[must_use]
+pub fn adopt(number: RawFd) -> OwnedFd {
     use std::os::fd::FromRawFd;
-    // SAFETY: the kernel has just opened it for this process, and nobody else has it.
+    // SAFETY: it was opened for this process, and nothing else in it knows the number.
     unsafe { OwnedFd::from_raw_fd(number) }
 }
 
@@ -223,7 +226,7 @@ fn pidfd_open(process: Pid) -> io::Result<OwnedFd> {
     if descriptor < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(own(descriptor))
+    Ok(adopt(descriptor))
 }
 
 /// For systems where a process is not a descriptor: asks some times a second, while a command of

@@ -43,12 +43,12 @@ pub(super) enum Wait {
 
 impl Door for Control {
     type Wait = Wait;
-    type Listener = UnixListener;
+    type Listener = Arc<UnixListener>;
     type Stream = UnixStream;
     const CLIENTS: usize = 256;
     const TIME: Duration = REQUEST_TIME;
 
-    fn accept(&self, listener: &UnixListener) -> io::Result<Option<UnixStream>> {
+    fn accept(&self, listener: &Arc<UnixListener>) -> io::Result<Option<UnixStream>> {
         let (stream, _) = listener.accept()?;
         stream.set_nonblocking(true)?;
         let peer = sys::peer_uid(&stream)?;
@@ -119,6 +119,13 @@ impl Control {
             Request::Dump => self.later(stream, "dump", |server| server.dump()),
             Request::Reload => self.later(stream, "reload", Server::reload_reply),
             Request::Restore(dump) => self.restore(stream, dump),
+            Request::Replace(format) => {
+                let server = Arc::clone(server);
+                self.0
+                    .chores
+                    .submit("replace", move || server.hand_over(&stream, format));
+                Served::Done
+            }
             Request::Shutdown => {
                 server.shut_down(Some(stream));
                 Served::Done

@@ -9,12 +9,13 @@ use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::clock;
+use crate::config::{Config, Listen};
 use crate::console;
 use crate::protocol::{
     HANDOVER_DONE, HANDOVER_FORMAT, HANDOVER_READY, Reply, Request, handover_head,
@@ -23,7 +24,9 @@ use crate::protocol::{
 use crate::secret::SecretText;
 use crate::server::{End, Server};
 use crate::sys;
+use crate::vault::Vault;
 use crate::vault::keeping::Keeping;
+use crate::vault::order::Order;
 
 /// How long the old server waits for answers of providers: a little longer than a request may take.
 const LAST_ANSWERS: Duration = Duration::from_secs(35);
@@ -62,15 +65,36 @@ pub(super) struct Taken {
     pub(super) old: UnixStream,
 }
 
+impl Taken {
+    /// Whether the old server's redirect listeners are those that `listen` asks for.
+    pub(super) fn has_listeners_for(&self, listen: &Listen) -> bool {
+        self.handover.http_listen == format!("{listen:?}")
+    }
+
+    /// Puts what the old server knew into the new one's vault.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub(super) fn put_into(
+        &mut self,
+        vault: &mut Vault,
+        config: &Config,
+    ) -> Result<Vec<Order>, String> {
+        let moved = !self.has_listeners_for(&config.http_listen);
+        let text = std::mem::take(&mut self.handover.vault);
+        vault.take_over(&text, moved, clock::moment())
+    }
+}
+
 impl Server {
     /// Hands everything to the process at the other end of `stream`, or goes on.
-    pub(super) fn hand_over(self: &Arc<Self>, stream: UnixStream, format: u32) {
+    pub(super) fn hand_over(&self, stream: &UnixStream, format: u32) {
         log::info!("another server is taking over");
-        match self.try_to_hand_over(&stream, format) {
-            Ok(()) => self.end(End::Replaced(stream)),
+        match self.try_to_hand_over(stream, format) {
+            Ok(()) => self.end(End::Replaced),
             Err(reason) => {
                 log::warn!("no other server took over: {reason}");
-                let _ = (&stream).write_all(&Reply::Error(reason).encode());
+                let _ = (&*stream).write_all(&Reply::Error(reason).encode());
             }
         }
     }
@@ -122,7 +146,12 @@ impl Server {
         self.control.resume();
     }
 
-    fn give(&self, mut stream: &UnixStream, vault: &SecretText, keeping: Keeping) -> Result<(), String> {
+    fn give(
+        &self,
+        mut stream: &UnixStream,
+        vault: &SecretText,
+        keeping: Keeping,
+    ) -> Result<(), String> {
         let settings = self.shared.settings();
         let handover = Handover {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -140,7 +169,12 @@ impl Server {
             .and_then(|()| expect(stream, HANDOVER_READY))
             // From here on the new server acts.
             .and_then(|()| stream.write_all(HANDOVER_DONE))
-            .map_err(|error| format!("the new server did not begin: {}", console::describe(&error)))
+            .map_err(|error| {
+                format!(
+                    "the new server did not begin: {}",
+                    console::describe(&error)
+                )
+            })
     }
 }
 
@@ -150,7 +184,10 @@ impl Server {
 /// Where there is one that does not hand over.
 pub(super) fn take(socket: &Path) -> Result<Option<Taken>, String> {
     let failed = |error: io::Error| {
-        format!("the running server does not hand over: {}", console::describe(&error))
+        format!(
+            "the running server does not hand over: {}",
+            console::describe(&error)
+        )
     };
     let mut old = match UnixStream::connect(socket) {
         Ok(old) => old,
@@ -162,7 +199,8 @@ pub(super) fn take(socket: &Path) -> Result<Option<Taken>, String> {
         return Err(format!("the running server is user {owner}'s"));
     }
     old.set_read_timeout(Some(HANDOVER_TIME)).map_err(failed)?;
-    old.write_all(&Request::Replace(HANDOVER_FORMAT).encode()).map_err(failed)?;
+    old.write_all(&Request::Replace(HANDOVER_FORMAT).encode())
+        .map_err(failed)?;
     let (head, descriptors) = read_head(&old).map_err(failed)?;
     let (given, length) = read_handover_head(head.trim_end())
         .ok_or("the running server does not know how to hand over: stop it first")?;
@@ -178,11 +216,20 @@ pub(super) fn take(socket: &Path) -> Result<Option<Taken>, String> {
         return Err("the running server hands over no sockets: stop it first".into());
     };
     let redirect = descriptors.map(TcpListener::from).collect();
-    Ok(Some(Taken { handover, lock, control: control.into(), redirect, old }))
+    Ok(Some(Taken {
+        handover,
+        lock,
+        control: control.into(),
+        redirect,
+        old,
+    }))
 }
 
 fn is_nobody(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
 }
 
 /// Why an old server does not hand over, in its own words.

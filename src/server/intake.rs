@@ -81,13 +81,8 @@ struct Ready {
 }
 
 impl<D: Door> Intake<D> {
-    /// Serves nobody before it is told to resume where it is not `is_open`.
-    pub(super) fn new(
-        door: D,
-        listeners: Vec<D::Listener>,
-        news: News<D::Listener>,
-        is_open: bool,
-    ) -> Self {
+    /// Serves nobody before it is told to.
+    pub(super) fn new(door: D, listeners: Vec<D::Listener>, news: News<D::Listener>) -> Self {
         Self {
             door,
             listeners,
@@ -98,7 +93,7 @@ impl<D: Door> Intake<D> {
             held: 0,
             spare: spare(),
             paused: None,
-            is_open,
+            is_open: false,
         }
     }
 
@@ -289,7 +284,9 @@ impl<D: Door> Intake<D> {
                 Ok(0) => return,
                 Ok(_) => match self.door.framing(&client.received, known) {
                     Framing::NeedMore => {}
-                    Framing::Whole if !self.is_open => return self.door.send_on(client.stream, &client.received),
+                    Framing::Whole if !self.is_open => {
+                        return self.door.send_on(client.stream, &client.received);
+                    }
                     Framing::Whole => {
                         let served = self.door.serve(client.stream, client.received);
                         return self.begin_to_wait(served);

@@ -14,15 +14,22 @@ pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// told hours later helps nobody. Ten thousand accounts may have an event at the same time.
 const LONGEST_QUEUE: usize = 16 * 1024;
 
+/// What is in the queue.
+enum Item {
+    Run(Command),
+    /// Everything before this has been run.
+    Mark(Sender<()>),
+}
+
 /// Where commands are handed in.
 pub(super) struct Notifier {
-    sender: Sender<Command>,
+    sender: Sender<Item>,
     waiting: Arc<AtomicUsize>,
 }
 
 /// Where [`run`] takes them from.
 pub(super) struct Queue {
-    receiver: Receiver<Command>,
+    receiver: Receiver<Item>,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -38,6 +45,13 @@ impl Notifier {
         (Self { sender, waiting }, queue)
     }
 
+    /// Waits until everything that is queued has been run, but not for longer than `limit`.
+    pub(super) fn finish(&self, limit: Duration) {
+        let (done, is_done) = channel();
+        let _ = self.sender.send(Item::Mark(done));
+        let _ = is_done.recv_timeout(limit);
+    }
+
     /// Has `command` run when its turn comes.
     pub(super) fn queue(&self, command: Command) {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= LONGEST_QUEUE {
@@ -49,13 +63,20 @@ impl Notifier {
             return;
         }
         // The other end is there for as long as the process is.
-        let _ = self.sender.send(command);
+        let _ = self.sender.send(Item::Run(command));
     }
 }
 
 /// Runs what is handed in, for as long as anybody can hand something in.
 pub(super) fn run(queue: &Queue) {
-    for command in &queue.receiver {
+    for item in &queue.receiver {
+        let command = match item {
+            Item::Run(command) => command,
+            Item::Mark(done) => {
+                let _ = done.send(());
+                continue;
+            }
+        };
         queue.waiting.fetch_sub(1, Ordering::Relaxed);
         let ended = shell::run(&command);
         if ended.code() == Some(0) {

@@ -109,12 +109,12 @@ fn sibling(address: SocketAddr) -> SocketAddr {
 
 impl Door for Redirect {
     type Wait = Ticket;
-    type Listener = TcpListener;
+    type Listener = Arc<TcpListener>;
     type Stream = TcpStream;
     const CLIENTS: usize = 64;
     const TIME: Duration = Duration::from_secs(10);
 
-    fn accept(&self, listener: &TcpListener) -> io::Result<Option<TcpStream>> {
+    fn accept(&self, listener: &Arc<TcpListener>) -> io::Result<Option<TcpStream>> {
         let (stream, peer) = listener.accept()?;
         stream.set_nonblocking(true)?;
         Ok(peer.ip().is_loopback().then_some(stream))
@@ -292,7 +292,10 @@ fn send(stream: &TcpStream, page: &Page) {
     // Without random numbers the page's own style and script do not apply; its text is there.
     let mut nonce = [0; 16];
     let _ = SysRng.try_fill_bytes(&mut nonce);
-    send_bytes(stream, &page::response(page, &URL_SAFE_NO_PAD.encode(nonce)));
+    send_bytes(
+        stream,
+        &page::response(page, &URL_SAFE_NO_PAD.encode(nonce)),
+    );
 }
 
 fn send_bytes(mut stream: &TcpStream, bytes: &[u8]) {

@@ -115,6 +115,11 @@ impl Shared {
         orders
     }
 
+    /// Whether nothing is to be begun.
+    pub(super) fn is_paused(&self) -> bool {
+        self.lock().paused
+    }
+
     /// Whether anything is to be begun from now on.
     pub(super) fn set_paused(&self, paused: bool) {
         self.lock().paused = paused;

@@ -83,7 +83,10 @@ impl Vault {
     /// # Errors
     /// While an answer of a provider is awaited.
     pub fn hand_over(&self) -> Result<SecretText, Busy> {
-        let handed: Vec<Handed> = self.entries_in_order().map(hand).collect::<Result<_, _>>()?;
+        let handed: Vec<Handed> = self
+            .entries_in_order()
+            .map(hand)
+            .collect::<Result<_, _>>()?;
         let text = serde_json::to_string(&handed).map_err(|_| Busy)?;
         Ok(SecretText::new(text))
     }
