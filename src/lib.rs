@@ -17,3 +17,4 @@ pub mod config;
 pub mod oauth;
 pub mod protocol;
 pub mod secret;
+pub mod server;

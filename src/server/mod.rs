@@ -1,0 +1,3 @@
+//! The only room with threads.
+
+pub mod page;
