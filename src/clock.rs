@@ -93,7 +93,9 @@ impl Now {
     /// The moment at which the wall clock, as it is set at present, shows (or showed) `wall`.
     #[must_use]
     pub fn moment_of(&self, wall: Timestamp) -> Moment {
-        let distance = wall.as_millisecond().saturating_sub(self.wall.as_millisecond());
+        let distance = wall
+            .as_millisecond()
+            .saturating_sub(self.wall.as_millisecond());
         Moment(self.moment.0.saturating_add(distance))
     }
 }
@@ -107,9 +109,21 @@ pub fn moment() -> Moment {
     })
 }
 
+/// How long the machine has slept since boot, as far as the system tells.
+#[must_use]
+pub fn asleep() -> Duration {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, |awake| {
+        let awake = Moment(awake.tv_sec() * 1000 + awake.tv_nsec() / 1_000_000);
+        moment().since(awake)
+    })
+}
+
 /// Both clocks, read together.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the file that reads clocks"
+)]
 pub fn now() -> Now {
     Now {
         moment: moment(),

@@ -12,9 +12,55 @@
 //! and nothing of the server. [`oauth`] and [`vault`] decide and do nothing: no socket, thread,
 //! lock or clock is in them. [`sys`] has the only unsafe code.
 
+pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
+pub mod console;
+pub mod exit;
 pub mod oauth;
+pub mod paths;
 pub mod protocol;
 pub mod secret;
 pub mod server;
+pub mod sys;
+pub mod vault;
+
+mod logging;
+
+use std::io;
+use std::path::Path;
+
+use cli::Command;
+use exit::Exit;
+
+/// Does what the command line asks for.
+#[must_use]
+pub fn run() -> Exit {
+    match cli::parse(std::env::args_os()) {
+        Ok(Command::Client(command)) => client::run(command),
+        Ok(Command::Server(options)) => server::run(&options),
+        Ok(Command::Check(path)) => check(path.as_deref()),
+        Ok(Command::Completions(shell)) => cli::print_completions(shell),
+        Err(exit) => exit,
+    }
+}
+
+/// Looks for mistakes in a configuration.
+fn check(path: Option<&Path>) -> Exit {
+    let err = &mut io::stderr();
+    let path = match paths::config_file(path) {
+        Ok(path) => path,
+        Err(error) => {
+            console::error(err, &error.to_string());
+            return Exit::Error;
+        }
+    };
+    match config::load(&path) {
+        Ok(_) => Exit::Done,
+        Err(error) => {
+            console::say(err, &error.to_string());
+            Exit::Error
+        }
+    }
+}

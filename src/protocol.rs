@@ -7,26 +7,41 @@
 //! off is never taken for a whole one, and closes the connection. Account names have no control
 //! characters, so no field needs quoting.
 
+mod wire;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::wire::{BadReply, Framing, framing};
 use crate::secret::{AccessToken, SecretText};
 
-/// The longest request, but for `restore`: an account's name is the longest thing in it.
+/// The longest request line: an account's name is the longest thing in it. Only `restore` has
+/// something after its line.
 pub const MAX_REQUEST: usize = 64 * 1024;
 /// The longest dump that can be restored: some 4 KiB for each of 4,000 accounts.
 pub const MAX_DUMP: usize = 16 * 1024 * 1024;
 /// How long a client may take to send its request.
 pub const REQUEST_TIME: Duration = Duration::from_secs(5);
+/// How long `refresh` waits for the provider: a little longer than a request to it may take.
+pub const REFRESH_TIME: Duration = Duration::from_secs(35);
+/// The longest time that a request can name: a day.
+pub const MAX_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest reply that a client reads: a dump and some.
 pub const MAX_REPLY: usize = 64 * 1024 * 1024;
+
+/// Whether `name` can be an account's: it is not empty, and has none of the characters that
+/// separate the fields of a request or that a terminal obeys.
+#[must_use]
+pub fn is_account_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(char::is_control)
+}
 
 /// What a client asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Request {
-    /// The access token of this account.
-    Show(String),
+    /// An access token.
+    Show(Wanted),
     /// Refresh this account's token, or start a login.
     Refresh(String),
     /// Forget this account's tokens.
@@ -43,6 +58,42 @@ pub enum Request {
     Restore(SecretText),
     /// End.
     Shutdown,
+}
+
+/// An access token that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Whose.
+    pub account: String,
+    /// How long to wait for it where it is not there yet; `None`: not at all. At most
+    /// [`MAX_TIME`].
+    pub wait: Option<Duration>,
+    /// How long it must be valid at least. At most [`MAX_TIME`].
+    pub min_valid: Duration,
+}
+
+impl Wanted {
+    /// A token that is there now, if only for a moment.
+    #[must_use]
+    pub fn now(account: &str) -> Self {
+        Self {
+            account: account.into(),
+            wait: None,
+            min_valid: Duration::ZERO,
+        }
+    }
+}
+
+impl Request {
+    /// How long the server may take over this request, beside what the machine needs.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        match self {
+            Self::Show(wanted) => wanted.wait.unwrap_or_default(),
+            Self::Refresh(_) => REFRESH_TIME,
+            _ => Duration::ZERO,
+        }
+    }
 }
 
 /// What the server answers.

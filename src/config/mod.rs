@@ -2,7 +2,19 @@
 //!
 //! Knows what the options mean and their defaults; knows nothing of sockets, tokens or threads.
 
+mod ast;
+mod check;
+mod default;
+mod diagnostic;
+mod error;
+mod grammar;
+mod hide;
+mod load;
 pub mod redirect_uri;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod tokens;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -13,6 +25,10 @@ use std::time::Duration;
 
 use url::Url;
 
+pub use self::check::options::{Place, option_names};
+pub use self::diagnostic::Report;
+pub use self::error::{ConfigError, FileProblem};
+pub use self::load::{load, parse};
 pub use self::redirect_uri::RedirectUri;
 use crate::secret::ClientSecret;
 
@@ -29,6 +45,10 @@ pub struct Config {
     pub error_notify_cmd: Option<String>,
     /// Run for each event in an account's life.
     pub token_event_cmd: Option<String>,
+    /// Given a dump on its standard input after changes of the tokens.
+    pub persist_cmd: Option<String>,
+    /// Prints a dump when the server starts.
+    pub restore_cmd: Option<String>,
     /// Run once the server is ready.
     pub startup_cmd: Option<String>,
     /// Where the browser finds the redirect listener.

@@ -1,6 +1,8 @@
 //! An account's redirect URI, kept as it was written: providers compare it byte by byte, so it is
 //! never normalised, and the only thing ever put in is the listener's port.
 
+use std::fmt;
+
 use url::{Host, Url};
 
 /// A redirect URI (RFC 8252 section 7.3): http on a loopback host.
@@ -82,8 +84,23 @@ impl RedirectUri {
     }
 }
 
+impl fmt::Display for RedirectUri {
+    /// As it was written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.head)?;
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(&self.tail)
+    }
+}
+
 /// Whether a host is this machine, by name or by address.
 #[must_use]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what `Url::host` returns, and as cheap as a reference"
+)]
 pub fn is_loopback(host: Option<Host<&str>>) -> bool {
     match host {
         Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
@@ -142,7 +159,10 @@ mod tests {
         use BadRedirectUri as Bad;
         let of = |text| RedirectUri::parse(text).unwrap_err();
         assert_eq!(of("https://localhost/"), Bad::Scheme("https".into()));
-        assert_eq!(of("http://example.com/"), Bad::NotLoopback("example.com".into()));
+        assert_eq!(
+            of("http://example.com/"),
+            Bad::NotLoopback("example.com".into())
+        );
         assert_eq!(of("http://localhost/#x"), Bad::Fragment);
         assert_eq!(of("http://me:pw@localhost/"), Bad::Credentials);
         assert!(matches!(of("localhost"), Bad::NotAUri(_)));

@@ -3,5 +3,12 @@
 //! No thread, no lock, no clock and no socket is in this room: whoever calls brings the time and
 //! the random bytes, and carries out what comes back.
 
+mod answer;
 pub mod authorize;
+mod form;
+mod json_text;
+pub mod printable;
+mod retry_after;
+#[cfg(test)]
+mod testing;
 pub mod token;

@@ -1,22 +1,39 @@
 //! The token endpoint: forms to send, and what its answers mean (RFC 6749 sections 4.1.3, 5, 6).
+//!
+//! The rule behind every verdict: a token is given up only when the provider said, in OAuth2's own
+//! words and where a token endpoint says them, that it is dead. Whatever else comes may pass.
 
+use std::fmt;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::answer::{self, Member, Members, Shape};
+use super::{form, printable, retry_after};
 use crate::clock::Timestamp;
-use crate::config::Authority;
-use crate::secret::{AccessToken, Code, RefreshToken, SecretText, Verifier};
+use crate::config::{Authority, ClientAuth};
+use crate::secret::{AccessToken, ClientSecret, Code, RefreshToken, SecretText, Verifier};
+
+/// No lifetime is taken to be longer than ten years: that is as good as for ever, and no clock,
+/// timer or date comes near its limits when it is added.
+pub const MAX_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+/// Says nothing of the token itself.
+const EXPIRED_TOKEN: &str = "the provider sent an access token that had expired when it came";
+const UNUSABLE_TOKEN: &str = "the provider sent an access token that cannot be used";
 
 /// What the provider granted (RFC 6749 section 5.1).
 #[derive(Debug)]
 pub struct Grant {
-    /// The access token; never empty.
+    /// The access token; never empty, and fit to be printed on one line.
     pub access_token: AccessToken,
-    /// How long it lives; `None` where the provider did not say. Zero where it had expired when
-    /// it came.
+    /// How long it lives; `None` where the provider did not say. Never zero: a token that had
+    /// expired when it came is a [`Failure`]. At most [`MAX_LIFETIME`].
     pub lifetime: Option<Duration>,
     /// A refresh token, where one came; never empty.
     pub refresh_token: Option<RefreshToken>,
-    /// The scopes granted, where the provider named them.
+    /// The scopes granted, where the provider named them: safe to print.
     pub scope: Option<String>,
 }
 
@@ -25,7 +42,8 @@ pub struct Grant {
 pub struct Failure {
     /// What follows from it.
     pub kind: FailureKind,
-    /// What the provider said, or what went wrong on the way: safe to print, no full stop.
+    /// What the provider said, or what went wrong on the way: safe to print, and with no full
+    /// stop but the provider's own.
     pub reason: String,
     /// A new refresh token that came although the rest of the answer is of no use.
     pub rotated: Option<RefreshToken>,
@@ -46,7 +64,7 @@ pub enum FailureKind {
 }
 
 /// An HTTP answer of the token endpoint.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Answer<'a> {
     /// The status code.
     pub status: u16,
@@ -56,6 +74,17 @@ pub struct Answer<'a> {
     pub retry_after: Option<&'a str>,
     /// The whole body.
     pub body: &'a [u8],
+}
+
+impl fmt::Debug for Answer<'_> {
+    /// Leaves the body out, which may hold tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("content_type", &self.content_type)
+            .field("retry_after", &self.retry_after)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A form for the token endpoint, with what authenticates the client.
@@ -69,20 +98,270 @@ pub struct TokenRequest {
 
 /// The form that turns a code into tokens (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
 #[must_use]
-pub fn exchange_request(_authority: &Authority, _redirect_uri: &str, _code: &Code, _verifier: &Verifier) -> TokenRequest {
-    unimplemented!()
+pub fn exchange_request(
+    authority: &Authority,
+    redirect_uri: &str,
+    code: &Code,
+    verifier: &Verifier,
+) -> TokenRequest {
+    let grant = [
+        ("grant_type", "authorization_code"),
+        ("code", code.expose()),
+        ("redirect_uri", redirect_uri),
+        ("code_verifier", verifier.expose()),
+    ];
+    request(authority, &grant)
 }
 
-/// The form that refreshes an access token (RFC 6749 section 6).
+/// The form that refreshes an access token (RFC 6749 section 6). It names no scope: that keeps
+/// what was granted, which may be less than was asked for.
 #[must_use]
-pub fn refresh_request(_authority: &Authority, _refresh_token: &RefreshToken) -> TokenRequest {
-    unimplemented!()
+pub fn refresh_request(authority: &Authority, refresh_token: &RefreshToken) -> TokenRequest {
+    let grant = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh_token.expose()),
+    ];
+    request(authority, &grant)
+}
+
+/// A form with what every request to this provider has (RFC 6749 section 2.3, RFC 8707).
+fn request(authority: &Authority, grant: &[(&str, &str)]) -> TokenRequest {
+    let mut fields = grant.to_vec();
+    fields.extend(
+        authority
+            .resource
+            .iter()
+            .map(|it| ("resource", it.as_str())),
+    );
+    let client_id = ("client_id", authority.client_id.as_str());
+    // One method per request: what is in the header is not in the body.
+    let authorization = match &authority.client_auth {
+        ClientAuth::None => {
+            fields.push(client_id);
+            None
+        }
+        ClientAuth::Post(secret) => {
+            fields.extend([client_id, ("client_secret", secret.expose())]);
+            None
+        }
+        ClientAuth::Basic(secret) => Some(basic(&authority.client_id, secret)),
+    };
+    TokenRequest {
+        form: SecretText::new(form::encode(&fields)),
+        authorization,
+    }
+}
+
+/// The Authorization header of a client: both parts are form-encoded first, so that a colon in the
+/// identifier does not end it (RFC 6749 section 2.3.1).
+fn basic(client_id: &str, secret: &ClientSecret) -> SecretText {
+    const SCHEME: &str = "Basic ";
+    let secret = secret.expose();
+    let length = form::encoded_length(client_id) + 1 + form::encoded_length(secret);
+    let mut credentials = Zeroizing::new(String::with_capacity(length));
+    form::push_encoded(&mut credentials, client_id);
+    credentials.push(':');
+    form::push_encoded(&mut credentials, secret);
+    let encoded = Zeroizing::new(STANDARD.encode(credentials.as_bytes()));
+    let mut header = String::with_capacity(SCHEME.len() + encoded.len());
+    header.push_str(SCHEME);
+    header.push_str(&encoded);
+    SecretText::new(header)
 }
 
 /// What an answer of the token endpoint means; `now` is for a Retry-After that names a date.
 ///
 /// # Errors
 /// Whenever it brings no access token that can be used.
-pub fn parse(_answer: Answer<'_>, _now: Timestamp) -> Result<Grant, Failure> {
-    unimplemented!()
+pub fn parse(answer: Answer<'_>, now: Timestamp) -> Result<Grant, Failure> {
+    let (shape, mut members) = answer::read(answer.content_type, answer.body);
+    let lifetime = members.expires_in.text().and_then(lifetime);
+    let outcome = judge(answer.status, shape, &members)
+        .and_then(|()| take_access_token(answer.status, &mut members))
+        .and_then(|token| match lifetime {
+            Some(Duration::ZERO) => Err(Fault::passing(EXPIRED_TOKEN)),
+            _ => Ok(token),
+        });
+    let refresh_token = members.refresh_token.take().map(RefreshToken::new);
+    match outcome {
+        Ok(access_token) => Ok(Grant {
+            access_token,
+            lifetime,
+            refresh_token,
+            scope: members.scope.text().and_then(printable_scope),
+        }),
+        Err(fault) => {
+            let retry_after = answer
+                .retry_after
+                .and_then(|header| retry_after::parse(header, now));
+            Err(fault.into_failure(retry_after, refresh_token))
+        }
+    }
 }
+
+/// Why there is no grant.
+struct Fault {
+    cause: Cause,
+    reason: String,
+}
+
+enum Cause {
+    MayPass,
+    InvalidGrant,
+    Misconfigured,
+}
+
+impl Fault {
+    fn passing(reason: impl Into<String>) -> Self {
+        Self {
+            cause: Cause::MayPass,
+            reason: reason.into(),
+        }
+    }
+
+    fn into_failure(self, retry_after: Option<Duration>, rotated: Option<RefreshToken>) -> Failure {
+        Failure {
+            kind: match self.cause {
+                Cause::MayPass => FailureKind::Passing { retry_after },
+                Cause::InvalidGrant => FailureKind::InvalidGrant,
+                Cause::Misconfigured => FailureKind::Misconfigured,
+            },
+            reason: self.reason,
+            rotated,
+        }
+    }
+}
+
+/// Whether an answer is a success, but for its access token.
+fn judge(status: u16, shape: Shape, members: &Members) -> Result<(), Fault> {
+    if shape != Shape::Whole {
+        return Err(Fault::passing(without_members(status, shape)));
+    }
+    if members.error != Member::Absent {
+        return Err(Fault {
+            cause: cause(status, members),
+            reason: provider_error(status, members),
+        });
+    }
+    if !is_success(status) {
+        return Err(Fault::passing(status_alone(status)));
+    }
+    match &members.token_type {
+        Member::Absent => Ok(()),
+        Member::Text(name) if name.trim().eq_ignore_ascii_case("bearer") => Ok(()),
+        Member::Text(name) => Err(Fault::passing(format!(
+            "the provider sent a token of the type '{}', and only bearer tokens can be used",
+            printable::code(name)
+        ))),
+        Member::Unusable => Err(Fault::passing(
+            "the provider sent a token of a type that cannot be read, and only bearer tokens can be used",
+        )),
+    }
+}
+
+/// What follows from an error. It is final only where a token endpoint reports errors (RFC 6749
+/// section 5.2; some do it with HTTP 200), and never beside a token, which contradicts it.
+fn cause(status: u16, members: &Members) -> Cause {
+    let has_token =
+        members.access_token != Member::Absent || members.refresh_token != Member::Absent;
+    if has_token || !is_token_endpoint_status(status) {
+        return Cause::MayPass;
+    }
+    // Compared as it was sent: what only looks like one of these after cleaning is not one.
+    match members.error.text() {
+        Some("invalid_grant") => Cause::InvalidGrant,
+        Some("invalid_client" | "unauthorized_client" | "invalid_scope") => Cause::Misconfigured,
+        _ => Cause::MayPass,
+    }
+}
+
+const fn is_success(status: u16) -> bool {
+    matches!(status, 200..=299)
+}
+
+/// Proxies, portals and overloaded front ends answer with the other statuses, whatever is in
+/// their bodies.
+const fn is_token_endpoint_status(status: u16) -> bool {
+    is_success(status) || matches!(status, 400 | 401)
+}
+
+/// An error in the provider's words, with the status where that says more than they do.
+fn provider_error(status: u16, members: &Members) -> String {
+    let error = members.error.text().map(printable::code);
+    let mut reason = match error {
+        Some(error) if !error.is_empty() => error,
+        _ => "an error that is not named as OAuth2 wants it".into(),
+    };
+    let description = members.error_description.text().map(printable::text);
+    if let Some(description) = description.filter(|text| !text.is_empty()) {
+        reason = format!("{reason}: {description}");
+    }
+    if is_token_endpoint_status(status) {
+        return reason;
+    }
+    format!("HTTP {status}: {reason}")
+}
+
+/// What to say of an answer that has nothing of OAuth2 in it.
+fn without_members(status: u16, shape: Shape) -> String {
+    if !is_success(status) {
+        return status_alone(status);
+    }
+    let came = match shape {
+        Shape::WebPage => "a web page instead of a token (a captive portal or proxy?)",
+        Shape::Empty => "an empty body instead of a token",
+        Shape::Broken => "a JSON object that is broken or cut off",
+        Shape::Other | Shape::Whole => "something other than a token (is token_uri right?)",
+    };
+    format!("HTTP {status} with {came}")
+}
+
+fn status_alone(status: u16) -> String {
+    let hint = match status {
+        300..=399 => " (a redirect, which is not followed: is token_uri right?)",
+        404 | 405 | 410 => " (is token_uri right?)",
+        407 => " (the proxy wants a login)",
+        429 => " (too many requests)",
+        511 => " (a captive portal?)",
+        _ => "",
+    };
+    format!("HTTP {status}{hint}")
+}
+
+/// The access token, where it is one that can be printed on a line and sent in a header: visible
+/// ASCII characters and spaces (RFC 6749 appendix A.12), not spaces alone.
+fn take_access_token(status: u16, members: &mut Members) -> Result<AccessToken, Fault> {
+    if members.access_token == Member::Absent {
+        let reason = format!("HTTP {status} without an access token");
+        return Err(Fault::passing(reason));
+    }
+    let token = members.access_token.take().map(AccessToken::new);
+    token
+        .filter(|token| is_usable(token.expose()))
+        .ok_or_else(|| Fault::passing(UNUSABLE_TOKEN))
+}
+
+fn is_usable(token: &str) -> bool {
+    token.bytes().all(|byte| matches!(byte, b' '..=b'~')) && !token.trim().is_empty()
+}
+
+/// The value of `expires_in`, rounded down; `None` where it is no number.
+fn lifetime(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    // Also keeps out the words that Rust takes for numbers, such as `inf` and `nan`.
+    let is_numeric = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+    if !text.bytes().all(is_numeric) {
+        return None;
+    }
+    // Exact far beyond the longest lifetime, and infinite where it would overflow.
+    let seconds: f64 = text.parse().ok()?;
+    let seconds = seconds.floor().clamp(0.0, MAX_LIFETIME.as_secs_f64());
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+fn printable_scope(text: &str) -> Option<String> {
+    Some(printable::scope(text)).filter(|scope| !scope.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

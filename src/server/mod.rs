@@ -1,3 +1,358 @@
-//! The only room with threads.
+//! The server: threads, sockets and commands around one [`Vault`].
+//!
+//! Decides nothing about tokens. What happens is turned into a call of the vault, and the orders
+//! that come back are carried out here.
 
+mod control;
+mod exchange;
+mod intake;
+mod notifier;
+mod outbox;
 pub mod page;
+mod persister;
+mod pipes;
+mod pool;
+mod redirect;
+mod refresher;
+mod replies;
+mod shared;
+mod shell;
+mod signals;
+mod startup;
+
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+
+use self::exchange::Provider;
+use self::intake::Handle;
+use self::notifier::Notifier;
+use self::outbox::Outbox;
+use self::persister::Persister;
+use self::pool::Pool;
+use self::shared::Shared;
+use self::shell::Command;
+pub use self::startup::run;
+use crate::clock::{Now, Timestamp};
+use crate::config::{self, Account, AccountName, Config};
+use crate::oauth::authorize::{AuthorizationRequest, Entropy};
+use crate::oauth::token::{self, Failure, Grant};
+use crate::protocol::ServerInfo;
+use crate::vault::Vault;
+use crate::vault::answer::Shown;
+use crate::vault::order::{Order, Outcome, Task, Ticket};
+use crate::vault::token::{Event, Exchange, Probed};
+
+/// How long `transient_error_if_cmd` may take: it may want to wait for a network.
+const PROBE_LIMIT: Duration = Duration::from_secs(180);
+
+/// How long the end waits for answers that are under way: a provider that is there answers in a
+/// second or two.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
+/// A running server.
+pub struct Server {
+    shared: Shared,
+    config_path: PathBuf,
+    started_at: Timestamp,
+    notifier: Notifier,
+    redirect: Handle<TcpListener>,
+    /// Requests to providers.
+    exchanges: Pool,
+    /// Requests of clients that concern all accounts, one after another.
+    chores: Pool,
+    /// Replies on their way.
+    outbox: Outbox,
+    /// Runs of `transient_error_if_cmd`.
+    probes: Pool,
+    persister: Persister,
+    /// Whether the end has begun: no request is made any more whose answer nobody would keep.
+    ending: AtomicBool,
+    end: Sender<Option<UnixStream>>,
+}
+
+/// What changes with the configuration.
+struct Settings {
+    config: Config,
+    provider: Provider,
+    /// Where the redirect listener listens.
+    redirect: Vec<SocketAddr>,
+}
+
+impl Settings {
+    fn new(config: Config, redirect: Vec<SocketAddr>) -> Arc<Self> {
+        let provider = Provider::new(&config);
+        Arc::new(Self {
+            config,
+            provider,
+            redirect,
+        })
+    }
+
+    /// What is put into redirect URIs that name no port.
+    fn redirect_port(&self) -> u16 {
+        self.redirect.first().map_or(0, SocketAddr::port)
+    }
+}
+
+impl Server {
+    /// Lets `act` change the vault, and carries out what it wants done.
+    fn apply<T>(self: &Arc<Self>, act: impl FnOnce(&mut Vault, Now) -> Outcome<T>) -> T {
+        let (answer, orders) = self.shared.apply(act);
+        self.carry_out(orders);
+        answer
+    }
+
+    fn carry_out(self: &Arc<Self>, orders: Vec<Order>) {
+        for Order {
+            ticket,
+            account,
+            task,
+        } in orders
+        {
+            match task {
+                Task::Exchange(exchange) => self.exchange(ticket, account, exchange),
+                Task::Refresh => self.request_refresh(ticket, account),
+                Task::Probe => self.probe(ticket, account),
+                Task::Reauthorize => {
+                    self.authorize(account.name.as_str());
+                }
+                Task::Remind(url) => self.notify("auth_notify_cmd", &account.name, |config| {
+                    (config.auth_notify_cmd.as_ref(), ("PIZAUTH_URL", url))
+                }),
+                Task::Announce(event) => {
+                    if matches!(event, Event::New | Event::Refreshed) {
+                        self.persister.obtained();
+                    }
+                    log::info!("account '{}': {}", account.name, event.name());
+                    self.notify("token_event_cmd", &account.name, |config| {
+                        (
+                            config.token_event_cmd.as_ref(),
+                            ("PIZAUTH_EVENT", event.name().into()),
+                        )
+                    });
+                }
+                Task::Report(message) => {
+                    log::error!("{message}");
+                    self.notify("error_notify_cmd", &account.name, |config| {
+                        (config.error_notify_cmd.as_ref(), ("PIZAUTH_MSG", message))
+                    });
+                }
+            }
+        }
+    }
+
+    /// Tells the user of something that concerns all accounts.
+    fn report(&self, message: &str) {
+        log::error!("{message}");
+        let settings = self.shared.settings();
+        if let Some(script) = &settings.config.error_notify_cmd {
+            self.notifier.queue(Command {
+                option: "error_notify_cmd",
+                script: script.clone(),
+                environment: vec![
+                    ("PIZAUTH_ACCOUNT", String::new()),
+                    ("PIZAUTH_MSG", message.into()),
+                ],
+                limit: notifier::TIME_LIMIT,
+            });
+        }
+    }
+
+    /// Queues one of the user's commands, where it is configured.
+    fn notify(
+        &self,
+        option: &'static str,
+        account: &AccountName,
+        what: impl FnOnce(&Config) -> (Option<&String>, (&'static str, String)),
+    ) {
+        let settings = self.shared.settings();
+        let (Some(script), variable) = what(&settings.config) else {
+            return;
+        };
+        self.notifier.queue(Command {
+            option,
+            script: script.clone(),
+            environment: vec![("PIZAUTH_ACCOUNT", account.to_string()), variable],
+            limit: notifier::TIME_LIMIT,
+        });
+    }
+
+    /// Starts a login, unless there is one or no need of one. `None` where there is no such
+    /// account.
+    fn authorize(self: &Arc<Self>, name: &str) -> Option<Shown> {
+        let mut entropy = [0; 64];
+        if let Err(error) = SysRng.try_fill_bytes(&mut entropy) {
+            log::error!("no login can be started: the system has no random numbers: {error}");
+            return Some(Shown::Nothing(None));
+        }
+        let port = self.shared.settings().redirect_port();
+        self.apply(|vault, now| match vault.account(name) {
+            None => (None, Vec::new()),
+            Some(account) => {
+                let request = AuthorizationRequest::new(&account.authority, port, Entropy(entropy));
+                vault.authorize(name, request, now.moment)
+            }
+        })
+    }
+
+    fn exchange(self: &Arc<Self>, ticket: Ticket, account: Arc<Account>, exchange: Exchange) {
+        let server = Arc::clone(self);
+        self.exchanges.submit(&exchange::host(&account), move || {
+            let result = server.ask(&account, || {
+                token::exchange_request(
+                    &account.authority,
+                    &exchange.redirect_uri,
+                    &exchange.code,
+                    &exchange.verifier,
+                )
+            });
+            drop(exchange);
+            server.apply(|vault, now| ((), vault.exchange_done(&ticket, result, now.moment)));
+        });
+    }
+
+    fn request_refresh(self: &Arc<Self>, ticket: Ticket, account: Arc<Account>) {
+        let server = Arc::clone(self);
+        self.exchanges.submit(&exchange::host(&account), move || {
+            if server.ending.load(Ordering::Acquire) {
+                return;
+            }
+            // Taken only now, so that a token which was revoked while the request was queued is
+            // not sent, and none is held longer than it takes.
+            let Some(refresh_token) = server.shared.look(|vault, _| vault.refresh_token(&ticket))
+            else {
+                return;
+            };
+            let result = server.ask(&account, || {
+                token::refresh_request(&account.authority, &refresh_token)
+            });
+            drop(refresh_token);
+            server.apply(|vault, now| ((), vault.refresh_done(&ticket, result, now.moment)));
+        });
+    }
+
+    /// Makes one request to the token endpoint. Comes back whatever happens, since the account
+    /// waits for it.
+    fn ask(
+        &self,
+        account: &Account,
+        request: impl FnOnce() -> token::TokenRequest,
+    ) -> Result<Grant, Failure> {
+        let settings = self.shared.settings();
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            settings.provider.request(account, &request())
+        }));
+        let result = result.unwrap_or_else(|_| {
+            Err(exchange::passing(
+                "an internal error: please report this".into(),
+            ))
+        });
+        if let Err(failure) = &result {
+            log::info!("account '{}': {}", account.name, failure.reason);
+        }
+        result
+    }
+
+    fn probe(self: &Arc<Self>, ticket: Ticket, account: Arc<Account>) {
+        let server = Arc::clone(self);
+        let name = account.name.clone();
+        self.probes.submit(name.as_str(), move || {
+            let probed = match &account.transient_error_if_cmd {
+                None => Probed::Passing,
+                Some(script) => run_probe(script, &account.name),
+            };
+            server.apply(|vault, now| ((), vault.probe_done(&ticket, probed, now.moment)));
+        });
+    }
+
+    /// Reads the configuration again and puts it in force; says how many accounts it has.
+    ///
+    /// # Errors
+    /// The text to show, where anything is wrong with it. Nothing is changed then.
+    fn reload(self: &Arc<Self>) -> Result<usize, String> {
+        let config = config::load(&self.config_path).map_err(|error| error.to_string())?;
+        let old = self.shared.settings();
+        let moved = config.http_listen != old.config.http_listen;
+        let addresses = if moved {
+            let listeners =
+                redirect::bind(&config.http_listen).map_err(|error| error.to_string())?;
+            let addresses = addresses(&listeners);
+            self.redirect.replace(listeners);
+            addresses
+        } else {
+            old.redirect.clone()
+        };
+        let accounts = config.accounts.len();
+        let settings = Settings::new(config, addresses);
+        let orders = self.shared.replace_settings(settings, moved);
+        self.carry_out(orders);
+        Ok(accounts)
+    }
+
+    /// Sees to it that nothing is lost when the process ends: the answers to requests that may
+    /// have changed a refresh token are awaited, and the last state is kept.
+    fn settle(&self) {
+        self.ending.store(true, Ordering::Release);
+        if self.shared.settings().config.persist_cmd.is_some() {
+            self.exchanges.wait_until_idle(LAST_ANSWERS);
+            self.persister.flush();
+        }
+    }
+
+    fn facts(&self) -> ServerInfo {
+        let settings = self.shared.settings();
+        ServerInfo {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            config: self.config_path.display().to_string(),
+            http_listen: settings.redirect.iter().map(ToString::to_string).collect(),
+            accounts: settings.config.accounts.len(),
+            started_at: self.started_at.to_string(),
+        }
+    }
+
+    /// Has the main thread end the process. A client that asked for it is answered when a new
+    /// server could start.
+    fn shut_down(&self, client: Option<UnixStream>) {
+        // The main thread listens until the process ends.
+        let _ = self.end.send(client);
+    }
+}
+
+fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    listeners
+        .iter()
+        .filter_map(|listener| listener.local_addr().ok())
+        .collect()
+}
+
+/// Only a command that ran and said so itself gives a login up: one that could not be run, or did
+/// not end in time, knows nothing of it.
+fn run_probe(script: &str, account: &AccountName) -> Probed {
+    /// The shell's own codes for a command that it could not find or run.
+    const NOT_RUN: [i32; 2] = [126, 127];
+    let ended = shell::run(&Command {
+        option: "transient_error_if_cmd",
+        script: script.into(),
+        environment: vec![("PIZAUTH_ACCOUNT", account.to_string())],
+        limit: PROBE_LIMIT,
+    });
+    match ended.code() {
+        Some(0) => Probed::Passing,
+        Some(code) if !NOT_RUN.contains(&code) => Probed::Gone,
+        _ => {
+            log::warn!("transient_error_if_cmd {ended}: the failures are taken to be passing");
+            Probed::Passing
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! URIs and addresses: which are good enough to send a user's secrets to, or to listen at.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use url::Url;
+
+use super::super::diagnostic::quoted;
+use super::super::redirect_uri::{BadRedirectUri, is_loopback};
+use super::super::{Listen, RedirectUri};
+
+/// Why a text is not what it should be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// What is wrong, to be read after the option's name.
+    pub(super) title: String,
+    /// What to do about it.
+    pub(super) label: String,
+    /// What else to know.
+    pub(super) notes: Vec<&'static str>,
+}
+
+fn fault(title: impl Into<String>, label: impl Into<String>) -> Fault {
+    Fault {
+        title: title.into(),
+        label: label.into(),
+        notes: Vec::new(),
+    }
+}
+
+impl Fault {
+    fn note(mut self, note: &'static str) -> Self {
+        self.notes.push(note);
+        self
+    }
+}
+
+/// An absolute URI, written out in full. The `url` crate would mend much in silence that a
+/// person would rather hear of.
+fn absolute(text: &str, example: &str) -> Result<Url, Fault> {
+    if text.contains(|character: char| character.is_whitespace() || character == '\\') {
+        return Err(fault(
+            "is not a URI",
+            "a URI has neither spaces nor backslashes",
+        ));
+    }
+    let (scheme, rest) = text.split_once(':').unwrap_or_default();
+    if scheme.is_empty() {
+        return Err(fault(
+            "is not a URI",
+            format!("write it in full, for example {example}"),
+        ));
+    }
+    if matches!(scheme, "http" | "https") && (!rest.starts_with("//") || rest.starts_with("///")) {
+        return Err(fault(
+            "is not a URI",
+            format!("'//' and a host follow '{scheme}:'"),
+        ));
+    }
+    Url::parse(text).map_err(|error| fault("is not a URI", error.to_string()))
+}
+
+/// RFC 6749 sections 3.1 and 3.2: an endpoint of the provider.
+pub(super) fn endpoint(text: &str) -> Result<Url, Fault> {
+    let url = absolute(text, "\"https://example.com/oauth2/authorize\"")?;
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(url.host()) => {}
+        "http" => {
+            return Err(fault("would be sent without encryption", "use https")
+                .note("http is accepted for a host on this machine only, such as localhost"));
+        }
+        scheme => {
+            let title = format!("has the scheme {}", quoted(scheme));
+            return Err(fault(title, "an endpoint's scheme is https"));
+        }
+    }
+    if url.fragment().is_some() {
+        return Err(fault("has a fragment", "take out '#' and what follows it"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(fault(
+            "has a user's name or password in it",
+            "take out what is before '@'",
+        )
+        .note(
+            "whom to log in as is said by 'login_hint'; the client's own secret by 'client_secret'",
+        ));
+    }
+    Ok(url)
+}
+
+/// RFC 8707 section 2: an absolute URI without a fragment. It is sent as it is written.
+pub(super) fn resource(text: String) -> Result<String, Fault> {
+    let url = absolute(&text, "\"https://example.com/\"")?;
+    if url.fragment().is_some() {
+        return Err(fault("has a fragment", "take out '#' and what follows it"));
+    }
+    Ok(text)
+}
+
+/// RFC 8252 section 7.3: where the browser comes back to.
+pub(super) fn redirect(text: &str) -> Result<RedirectUri, Fault> {
+    absolute(text, "\"http://localhost/\"")?;
+    RedirectUri::parse(text).map_err(|bad| match bad {
+        BadRedirectUri::NotAUri(why) => fault("is not a URI", why),
+        BadRedirectUri::Scheme(scheme) if scheme == "https" => {
+            fault("wants https", "use http: this version has no https listener")
+                .note("the redirect stays on this machine, so http gives nothing away (RFC 8252, section 8.3)")
+        }
+        BadRedirectUri::Scheme(scheme) => fault(
+            format!("has the scheme {}", quoted(&scheme)),
+            "pizauth listens for http, for example \"http://localhost/\"",
+        ),
+        BadRedirectUri::NotLoopback(_) => fault(
+            "points to another machine",
+            "its host must be localhost, 127.0.0.1 or [::1]",
+        )
+        .note("the browser hands the login to whoever listens there (RFC 8252, section 7.3)"),
+        BadRedirectUri::Fragment => fault("has a fragment", "take out '#' and what follows it"),
+        BadRedirectUri::Credentials => {
+            fault("has a user's name or password in it", "take out what is before '@'")
+        }
+    })
+}
+
+/// Where to listen.
+pub(super) fn listen(text: &str) -> Result<Listen, Fault> {
+    const EXAMPLE: &str = "write an address and a port, for example \"127.0.0.1:8080\"";
+    let local = text
+        .strip_prefix("localhost:")
+        .and_then(|port| port.parse().ok());
+    let address = match local {
+        Some(port) => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port),
+        None => match text.parse::<SocketAddr>() {
+            Ok(address) => address,
+            Err(_) if text.parse::<IpAddr>().is_ok() || text == "localhost" => {
+                return Err(fault("names no port", EXAMPLE).note("port 0 takes a free one"));
+            }
+            Err(_) => return Err(fault("is not an address with a port", EXAMPLE)),
+        },
+    };
+    if !address.ip().is_loopback() {
+        return Err(fault(
+            "is open to other machines",
+            "use an address of this machine only, for example \"127.0.0.1:8080\"",
+        )
+        .note("whoever can reach the listener could interfere with a login (RFC 8252, section 8.3)")
+        .note(
+            "for a browser on another machine, forward the port: ssh -L 8080:127.0.0.1:8080 HOST",
+        ));
+    }
+    Ok(Listen::At(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints() {
+        for good in [
+            "https://example.com",
+            "https://example.com/authorize?tenant=a%20b",
+            "http://localhost:8080/x",
+            "http://127.0.0.1/",
+            "http://[::1]:99/token",
+        ] {
+            assert!(endpoint(good).is_ok(), "{good}");
+        }
+        let cases = [
+            ("", "is not a URI"),
+            ("example.com/auth", "is not a URI"),
+            ("https:example.com", "is not a URI"),
+            ("https:///example.com", "is not a URI"),
+            ("https://exa mple.com", "is not a URI"),
+            (" https://example.com", "is not a URI"),
+            ("https://example.com\\x", "is not a URI"),
+            ("https://example.com:99999/", "is not a URI"),
+            ("https://", "is not a URI"),
+            ("http://example.com/", "would be sent without encryption"),
+            (
+                "http://localhost.example.com/",
+                "would be sent without encryption",
+            ),
+            ("ftp://example.com/", "has the scheme 'ftp'"),
+            ("https://example.com/#", "has a fragment"),
+            (
+                "https://me@example.com/",
+                "has a user's name or password in it",
+            ),
+            (
+                "https://:pw@example.com/",
+                "has a user's name or password in it",
+            ),
+        ];
+        for (text, title) in cases {
+            assert_eq!(endpoint(text).unwrap_err().title, title, "{text}");
+        }
+    }
+
+    #[test]
+    fn resources() {
+        assert_eq!(
+            resource("https://Example.com".into()).unwrap(),
+            "https://Example.com"
+        );
+        assert_eq!(
+            resource("urn:example:mail".into()).unwrap(),
+            "urn:example:mail"
+        );
+        assert_eq!(resource("mail".into()).unwrap_err().title, "is not a URI");
+        assert_eq!(
+            resource("https://a/#x".into()).unwrap_err().title,
+            "has a fragment"
+        );
+    }
+
+    #[test]
+    fn redirects() {
+        assert!(redirect("http://localhost/").is_ok());
+        assert!(redirect("http://127.0.0.1:1234/cb?x=1").is_ok());
+        let cases = [
+            ("https://localhost/", "wants https"),
+            ("urn:ietf:wg:oauth:2.0:oob", "has the scheme 'urn'"),
+            ("http://example.com/", "points to another machine"),
+            ("http://localhost/#", "has a fragment"),
+            ("localhost", "is not a URI"),
+        ];
+        for (text, title) in cases {
+            assert_eq!(redirect(text).unwrap_err().title, title, "{text}");
+        }
+    }
+
+    #[test]
+    fn listeners() {
+        let at = |text: &str| Listen::At(text.parse().unwrap());
+        assert_eq!(listen("127.0.0.1:8080").unwrap(), at("127.0.0.1:8080"));
+        assert_eq!(listen("127.8.8.8:0").unwrap(), at("127.8.8.8:0"));
+        assert_eq!(listen("[::1]:8080").unwrap(), at("[::1]:8080"));
+        assert_eq!(listen("localhost:8080").unwrap(), at("127.0.0.1:8080"));
+        let cases = [
+            ("127.0.0.1", "names no port"),
+            ("::1", "names no port"),
+            ("localhost", "names no port"),
+            ("localhost:70000", "is not an address with a port"),
+            ("example.com:80", "is not an address with a port"),
+            ("", "is not an address with a port"),
+            ("0.0.0.0:80", "is open to other machines"),
+            ("[::]:80", "is open to other machines"),
+            ("192.168.1.1:80", "is open to other machines"),
+        ];
+        for (text, title) in cases {
+            assert_eq!(listen(text).unwrap_err().title, title, "{text}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+// What the parser may make up to go on after a mistake: punctuation before values, and an account
+// last of all.
+%avoid_insert "ACCOUNT" "STRING" "NAME" "TIME" "WORD"
+// These are taken out, or reported, before the parser runs.
+%expect-unused NeverParsed "COMMENT" "OTHER_COMMENT" "STRAY"
+%start File
+%%
+File -> File:
+    Items { File { items: $1 } }
+  ;
+
+Items -> Vec<Item>:
+    %empty { Vec::new() }
+  | Items Item { with($1, $2) }
+  ;
+
+Item -> Item:
+    Setting { Item::Setting($1) }
+  | "ACCOUNT" Scalar "OPEN_BRACE" Settings "CLOSE_BRACE" {
+        Item::Account(Account { span: $span, name: $2, settings: $4 })
+    }
+  ;
+
+Settings -> Vec<Setting>:
+    %empty { Vec::new() }
+  | Settings Setting { with($1, $2) }
+  ;
+
+Setting -> Setting:
+    Name "EQUALS" Value "SEMICOLON" { Setting { name: $1, value: $3 } }
+  ;
+
+Name -> Span:
+    "NAME" { token($1).span }
+  | "WORD" { token($1).span }
+  ;
+
+Value -> Value:
+    Scalar { Value { span: $1.span, kind: ValueKind::Scalar($1) } }
+  | "OPEN_BRACKET" List "CLOSE_BRACKET" { Value { span: $span, kind: ValueKind::List($2) } }
+  | "OPEN_BRACKET" "CLOSE_BRACKET" { Value { span: $span, kind: ValueKind::List(Vec::new()) } }
+  | "OPEN_BRACE" Map "CLOSE_BRACE" { Value { span: $span, kind: ValueKind::Map($2) } }
+  | "OPEN_BRACE" "CLOSE_BRACE" { Value { span: $span, kind: ValueKind::Map(Vec::new()) } }
+  ;
+
+List -> Vec<Scalar>:
+    Elements { $1 }
+  | Elements "COMMA" { $1 }
+  ;
+
+Elements -> Vec<Scalar>:
+    Scalar { vec![$1] }
+  | Elements "COMMA" Scalar { with($1, $3) }
+  ;
+
+Map -> Vec<(Scalar, Scalar)>:
+    Pairs { $1 }
+  | Pairs "COMMA" { $1 }
+  ;
+
+Pairs -> Vec<(Scalar, Scalar)>:
+    Pair { vec![$1] }
+  | Pairs "COMMA" Pair { with($1, $3) }
+  ;
+
+Pair -> (Scalar, Scalar):
+    Scalar "COLON" Scalar { ($1, $3) }
+  ;
+
+Scalar -> Scalar:
+    "STRING" { scalar($1, ScalarKind::String) }
+  | "NAME" { scalar($1, ScalarKind::Name) }
+  | "TIME" { scalar($1, ScalarKind::Time) }
+  | "WORD" { scalar($1, ScalarKind::Word) }
+  | "UNTERMINATED" { scalar($1, ScalarKind::Mangled) }
+  | "OTHER_QUOTES" { scalar($1, ScalarKind::Mangled) }
+  ;
+
+NeverParsed -> ():
+    "COMMENT" { token($1); }
+  | "OTHER_COMMENT" { token($1); }
+  | "STRAY" { token($1); }
+  ;
+%%
+use super::super::ast::{
+    Account, File, Item, Scalar, ScalarKind, Setting, Value, ValueKind, scalar, token, with,
+};
+use cfgrammar::Span;

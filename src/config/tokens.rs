@@ -1,0 +1,196 @@
+//! From text to the tokens that the parser gets. Malformed tokens are reported and mended here, so
+//! that the parser meets none and the rest of the file is checked all the same.
+
+use std::sync::LazyLock;
+
+use cfgrammar::Span;
+use lrlex::{DefaultLexeme, DefaultLexerTypes, LRNonStreamingLexerDef};
+use lrpar::{Lexeme as _, Lexer as _};
+
+use super::diagnostic::{Diagnostic, quoted};
+use super::grammar as is;
+use super::hide::Hidden;
+
+/// The lexer's regular expressions, compiled once.
+static LEXER: LazyLock<LRNonStreamingLexerDef<DefaultLexerTypes<u8>>> = LazyLock::new(is::lexerdef);
+
+/// What was read of a file's text.
+pub(super) struct Tokens {
+    /// Without comments and stray characters; each is well-formed or was reported.
+    pub(super) tokens: Vec<DefaultLexeme<u8>>,
+    /// What is wrong with single tokens.
+    pub(super) mistakes: Vec<Diagnostic>,
+    /// What must not be shown of the text.
+    pub(super) hidden: Hidden,
+}
+
+impl Tokens {
+    pub(super) fn read(text: &str) -> Self {
+        // The last rule of the lexer takes any character, so that nothing is ever an error to it.
+        let raw: Vec<_> = LEXER.lexer(text).iter().filter_map(Result::ok).collect();
+        let mut mender = Mender {
+            text,
+            tokens: Vec::with_capacity(raw.len()),
+            mistakes: Vec::new(),
+            stray_end: usize::MAX,
+        };
+        for &token in &raw {
+            mender.take(token);
+        }
+        let hidden = Hidden::find(text, &raw);
+        Self {
+            tokens: mender.tokens,
+            mistakes: mender.mistakes,
+            hidden,
+        }
+    }
+}
+
+/// Goes over the lexer's tokens one by one.
+struct Mender<'s> {
+    text: &'s str,
+    tokens: Vec<DefaultLexeme<u8>>,
+    mistakes: Vec<Diagnostic>,
+    /// Where the last stray character ended.
+    stray_end: usize,
+}
+
+impl Mender<'_> {
+    fn take(&mut self, token: DefaultLexeme<u8>) {
+        let span = token.span();
+        match token.tok_id() {
+            is::N_COMMENT => {}
+            is::N_OTHER_COMMENT => self.other_comment(span),
+            is::N_STRAY => self.stray(span),
+            is::N_STRING => self.string(token),
+            is::N_UNTERMINATED => self.unterminated(span),
+            is::N_OTHER_QUOTES => {
+                self.report(
+                    span,
+                    "strings are written in straight double quotes",
+                    "put this in \"...\"",
+                );
+                self.tokens.push(token);
+            }
+            _ => self.tokens.push(token),
+        }
+    }
+
+    fn report(&mut self, span: Span, title: impl Into<String>, label: &str) {
+        self.mistakes.push(Diagnostic::new(span, title, label));
+    }
+
+    /// A comment as other languages have it. It is left out.
+    fn other_comment(&mut self, span: Span) {
+        let hash = self.text[span.start()..].starts_with('#');
+        let sign = if hash { "#" } else { "/*" };
+        let start = Span::new(span.start(), span.start() + sign.len());
+        let title = format!("'{sign}' does not start a comment");
+        self.report(start, title, "a comment starts with '//'");
+    }
+
+    /// A character that nothing begins with. It is left out.
+    fn stray(&mut self, span: Span) {
+        if self.grow_word(span) {
+            return;
+        }
+        let character = &self.text[span.start()..span.end()];
+        let run = self.stray_end == span.start();
+        self.stray_end = span.end();
+        if run {
+            // One message for a run of them.
+            return;
+        }
+        let title = match character {
+            "'" => "a single quote does not belong here".into(),
+            _ => format!("{} does not belong here", quoted(character)),
+        };
+        self.report(
+            span,
+            title,
+            "text is written in double quotes, a comment after '//'",
+        );
+    }
+
+    /// Takes a character that directly follows a bare word for a part of it: that the word wants
+    /// quotes is reported when it is read.
+    fn grow_word(&mut self, span: Span) -> bool {
+        let bare = |token: &&mut DefaultLexeme<u8>| {
+            matches!(token.tok_id(), is::N_WORD | is::N_NAME | is::N_TIME)
+                && token.span().end() == span.start()
+        };
+        let Some(word) = self.tokens.last_mut().filter(bare) else {
+            return false;
+        };
+        let start = word.span().start();
+        *word = lexeme(is::N_WORD, start, span.end());
+        true
+    }
+
+    /// A string with both its quotes.
+    fn string(&mut self, token: DefaultLexeme<u8>) {
+        let span = token.span();
+        let mistakes = self.mistakes.len();
+        let mut characters = self.text[span.start()..span.end()].char_indices();
+        while let Some((at, character)) = characters.next() {
+            let start = span.start() + at;
+            if character == '\\' {
+                let next = characters.next().map_or('\\', |(_, next)| next);
+                if !matches!(next, '"' | '\\') {
+                    let escape = Span::new(start, start + 1 + next.len_utf8());
+                    self.bad_escape(escape);
+                }
+            } else if character.is_control() && character != '\t' {
+                let place = Span::new(start, start + character.len_utf8());
+                let title = format!(
+                    "a string has the control character U+{:04X} in it",
+                    u32::from(character)
+                );
+                self.report(place, title, "take it out");
+            }
+        }
+        let well_formed = mistakes == self.mistakes.len();
+        // The parser takes what is in other quotes for a string that was reported.
+        let kind = if well_formed {
+            is::N_STRING
+        } else {
+            is::N_OTHER_QUOTES
+        };
+        self.tokens.push(lexeme(kind, span.start(), span.end()));
+    }
+
+    fn bad_escape(&mut self, span: Span) {
+        let label = "write '\\\\' for a backslash and '\\\"' for a quote";
+        self.report(span, "a string has an unknown escape in it", label);
+    }
+
+    /// A string that the line's end cuts off. What closes a value at the end of the line was
+    /// hardly meant to be in the string.
+    fn unterminated(&mut self, span: Span) {
+        let written = &self.text[span.start()..span.end()];
+        let closing = |character: char| character.is_whitespace() || ";,]}".contains(character);
+        let kept = written.trim_end_matches(closing).len().max(1);
+        let end = span.start() + kept;
+        self.report(
+            Span::new(span.start(), end),
+            "a string is not closed",
+            "its closing '\"' is missing",
+        );
+        self.tokens
+            .push(lexeme(is::N_UNTERMINATED, span.start(), end));
+        for (at, character) in written[kept..].char_indices() {
+            let kind = match character {
+                ';' => is::N_SEMICOLON,
+                ',' => is::N_COMMA,
+                ']' => is::N_CLOSE_BRACKET,
+                '}' => is::N_CLOSE_BRACE,
+                _ => continue,
+            };
+            self.tokens.push(lexeme(kind, end + at, end + at + 1));
+        }
+    }
+}
+
+fn lexeme(kind: u8, start: usize, end: usize) -> DefaultLexeme<u8> {
+    DefaultLexeme::new(kind, start, end - start)
+}

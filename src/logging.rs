@@ -1,0 +1,126 @@
+//! What happened goes to syslog when the server runs in the background, and to stderr in the
+//! foreground. Secrets never come here: they have no Display and no readable Debug.
+
+use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
+
+type Syslog = Logger<LoggerBackend, Formatter3164>;
+
+/// Logs to stderr.
+struct ToStderr;
+
+/// Logs to syslog. Connects again where the syslog daemon was started anew since the last message:
+/// this server may run for longer than that one does.
+struct ToSyslog(Mutex<Option<Syslog>>);
+
+/// How much is logged for a number of `-v`.
+const fn level(verbose: u8) -> LevelFilter {
+    match verbose {
+        0 => LevelFilter::Warn,
+        1 => LevelFilter::Info,
+        2 => LevelFilter::Debug,
+        _ => LevelFilter::Trace,
+    }
+}
+
+/// Logs to stderr from now on.
+pub(crate) fn to_stderr(verbose: u8) {
+    install(Box::new(ToStderr), verbose);
+}
+
+/// Logs to syslog from now on. Says whether there is one; where there is none, each message tries
+/// again.
+pub(crate) fn to_syslog(verbose: u8) -> Result<(), syslog::Error> {
+    let connected = connect();
+    let (logger, result) = match connected {
+        Ok(logger) => (Some(logger), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    install(Box::new(ToSyslog(Mutex::new(logger))), verbose);
+    result
+}
+
+fn install(logger: Box<dyn Log>, verbose: u8) {
+    // Fails only where a logger is there already, which then goes on.
+    if log::set_boxed_logger(logger).is_ok() {
+        log::set_max_level(level(verbose));
+    }
+}
+
+fn connect() -> Result<Syslog, syslog::Error> {
+    syslog::unix(Formatter3164 {
+        facility: Facility::LOG_DAEMON,
+        hostname: None,
+        process: "pizauth".into(),
+        pid: std::process::id(),
+    })
+}
+
+/// Libraries log what they send and receive, which may be secret.
+fn is_ours(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("pizauth") && metadata.level() <= log::max_level()
+}
+
+impl Log for ToStderr {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        is_ours(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !is_ours(record.metadata()) {
+            return;
+        }
+        let level = match record.level() {
+            Level::Error => "error: ",
+            Level::Warn => "warning: ",
+            _ => "",
+        };
+        // Where stderr is closed there is nobody to tell.
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "pizauth: {level}{}",
+            record.args()
+        );
+    }
+
+    fn flush(&self) {}
+}
+
+impl Log for ToSyslog {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        is_ours(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !is_ours(record.metadata()) {
+            return;
+        }
+        let message = record.args().to_string();
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = slot
+            .as_mut()
+            .is_some_and(|syslog| send(syslog, record.level(), &message).is_ok());
+        if sent {
+            return;
+        }
+        *slot = connect().ok();
+        if let Some(syslog) = slot.as_mut() {
+            let _ = send(syslog, record.level(), &message);
+        }
+        drop(slot);
+    }
+
+    fn flush(&self) {}
+}
+
+fn send(syslog: &mut Syslog, level: Level, message: &str) -> Result<(), syslog::Error> {
+    match level {
+        Level::Error => syslog.err(message),
+        Level::Warn => syslog.warning(message),
+        Level::Info => syslog.info(message),
+        Level::Debug | Level::Trace => syslog.debug(message),
+    }
+}

@@ -1,0 +1,108 @@
+//! What is sent to the token endpoint.
+
+use super::*;
+use crate::oauth::testing::authority;
+
+mod answers;
+mod hostile;
+mod real_world;
+
+fn exchange(authority: &Authority) -> TokenRequest {
+    let code = Code::new("4/0A+b".into());
+    let verifier = Verifier::new("v-_~".into());
+    exchange_request(authority, "http://localhost:7/", &code, &verifier)
+}
+
+fn refresh(authority: &Authority) -> TokenRequest {
+    refresh_request(authority, &RefreshToken::new("1//r=".into()))
+}
+
+fn post() -> Authority {
+    authority(ClientAuth::Post(ClientSecret::new("s&c".into())))
+}
+
+fn basic_auth() -> Authority {
+    authority(ClientAuth::Basic(ClientSecret::new("p:ä~ %".into())))
+}
+
+#[test]
+fn a_public_client_sends_its_identifier() {
+    let authority = authority(ClientAuth::None);
+    let request = exchange(&authority);
+    assert_eq!(
+        request.form.expose(),
+        "grant_type=authorization_code&code=4%2F0A%2Bb&redirect_uri=http%3A%2F%2Flocalhost%3A7%2F\
+         &code_verifier=v-_~&client_id=id%3Awith%2Fodd%20chars"
+    );
+    assert!(request.authorization.is_none());
+    let request = refresh(&authority);
+    assert_eq!(
+        request.form.expose(),
+        "grant_type=refresh_token&refresh_token=1%2F%2Fr%3D&client_id=id%3Awith%2Fodd%20chars"
+    );
+    assert!(request.authorization.is_none());
+}
+
+#[test]
+fn post_puts_both_parts_in_the_body() {
+    for request in [exchange(&post()), refresh(&post())] {
+        let form = request.form.expose();
+        assert!(
+            form.ends_with("&client_id=id%3Awith%2Fodd%20chars&client_secret=s%26c"),
+            "{form}"
+        );
+        assert!(request.authorization.is_none());
+    }
+}
+
+#[test]
+fn basic_puts_both_parts_in_the_header_only() {
+    for request in [exchange(&basic_auth()), refresh(&basic_auth())] {
+        assert!(!request.form.expose().contains("client_"));
+        let header = request.authorization.unwrap();
+        let encoded = header.expose().strip_prefix("Basic ").unwrap();
+        assert_eq!(
+            STANDARD.decode(encoded).unwrap(),
+            b"id%3Awith%2Fodd%20chars:p%3A%C3%A4~%20%25"
+        );
+    }
+}
+
+#[test]
+fn the_resource_is_repeated_and_the_scope_is_not() {
+    let mut authority = post();
+    authority.resource = Some("https://api.example/?a&b".into());
+    for request in [exchange(&authority), refresh(&authority)] {
+        let form = request.form.expose();
+        assert!(
+            form.contains("&resource=https%3A%2F%2Fapi.example%2F%3Fa%26b&"),
+            "{form}"
+        );
+        assert!(!form.contains("scope"), "{form}");
+    }
+    assert!(!exchange(&post()).form.expose().contains("resource"));
+}
+
+#[test]
+fn huge_codes_and_tokens_are_sent_whole() {
+    let huge = "0123456789abcdef".repeat(6_400);
+    let code = Code::new(huge.clone());
+    let verifier = Verifier::new("v".into());
+    let request = exchange_request(&post(), "http://localhost/", &code, &verifier);
+    assert!(request.form.expose().contains(&format!("&code={huge}&")));
+    let request = refresh_request(&post(), &RefreshToken::new(huge.clone()));
+    assert!(
+        request
+            .form
+            .expose()
+            .contains(&format!("&refresh_token={huge}&"))
+    );
+}
+
+#[test]
+fn nothing_secret_is_in_debug_output() {
+    let shown = format!("{:?} {:?}", exchange(&post()), refresh(&basic_auth()));
+    for secret in ["4%2F0A", "s%26c", "v-_~", "1%2F", "Basic"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}

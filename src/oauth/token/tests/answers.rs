@@ -1,0 +1,401 @@
+//! Every row of the table of what answers mean.
+
+use super::super::*;
+
+const JSON: Option<&str> = Some("application/json;charset=UTF-8");
+const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
+const MAY_PASS: FailureKind = FailureKind::Passing { retry_after: None };
+/// Sunday, 6 November 1994, 08:49:37 UTC.
+const NOW: i64 = 784_111_777;
+/// Statuses with which proxies, portals and overloaded front ends answer.
+const NOT_BELIEVED: [u16; 23] = [
+    0, 100, 199, 300, 301, 302, 307, 399, 402, 403, 404, 405, 407, 408, 413, 421, 425, 429, 499,
+    500, 502, 503, 999,
+];
+
+fn answer(status: u16, body: &str) -> Answer<'_> {
+    Answer {
+        status,
+        content_type: JSON,
+        retry_after: None,
+        body: body.as_bytes(),
+    }
+}
+
+fn parse(answer: Answer<'_>) -> Result<Grant, Failure> {
+    super::super::parse(answer, Timestamp::from_second(NOW).unwrap())
+}
+
+fn grant(body: &str) -> Grant {
+    parse(answer(200, body)).unwrap_or_else(|failure| panic!("{body}: {failure:?}"))
+}
+
+fn failure(status: u16, body: &str) -> Failure {
+    match parse(answer(status, body)) {
+        Ok(grant) => panic!("HTTP {status}, {body}: {grant:?}"),
+        Err(failure) => failure,
+    }
+}
+
+fn rotated(failure: &Failure) -> Option<&str> {
+    failure.rotated.as_ref().map(RefreshToken::expose)
+}
+
+#[test]
+fn only_success_and_400_and_401_are_believed() {
+    use FailureKind::{InvalidGrant, Misconfigured};
+    let cases = [
+        ("invalid_grant", InvalidGrant),
+        ("invalid_client", Misconfigured),
+        ("unauthorized_client", Misconfigured),
+        ("invalid_scope", Misconfigured),
+        ("invalid_request", MAY_PASS),
+        ("unsupported_grant_type", MAY_PASS),
+        ("server_error", MAY_PASS),
+        ("temporarily_unavailable", MAY_PASS),
+        ("slow_down", MAY_PASS),
+        ("bad_refresh_token", MAY_PASS),
+        ("interaction_required", MAY_PASS),
+        ("Invalid_Grant", MAY_PASS),
+        ("invalid_grant ", MAY_PASS),
+        ("invalid_grant\u{200b}", MAY_PASS),
+        ("invalid_grants", MAY_PASS),
+    ];
+    for (error, kind) in cases {
+        let body = format!(r#"{{"error":"{error}"}}"#);
+        let form = form::encode(&[("error", error)]);
+        for status in [200, 201, 299, 400, 401] {
+            let failure = failure(status, &body);
+            assert_eq!(failure.kind, kind, "{status} {error}");
+            assert_eq!(failure.reason, printable::code(error));
+            let mut answer = answer(status, &form);
+            answer.content_type = FORM;
+            assert_eq!(parse(answer).unwrap_err().kind, kind, "{status} {form}");
+        }
+        for status in NOT_BELIEVED {
+            let failure = failure(status, &body);
+            assert_eq!(failure.kind, MAY_PASS, "{status} {error}");
+            let said = printable::code(error);
+            assert_eq!(failure.reason, format!("HTTP {status}: {said}"));
+        }
+    }
+}
+
+#[test]
+fn a_token_with_a_bad_status_is_no_grant() {
+    let body = r#"{"access_token":"a","refresh_token":"new"}"#;
+    for status in NOT_BELIEVED.into_iter().chain([400, 401]) {
+        let failure = failure(status, body);
+        assert_eq!(failure.kind, MAY_PASS, "{status}");
+        assert_eq!(rotated(&failure), Some("new"));
+    }
+}
+
+#[test]
+fn reasons_say_what_came_instead() {
+    let html = "<html><body>Welcome to HotelNet</body></html>";
+    let page = "a web page instead of a token (a captive portal or proxy?)";
+    let other = "something other than a token (is token_uri right?)";
+    let cases = [
+        (502, "", "HTTP 502".to_owned()),
+        (502, html, "HTTP 502".into()),
+        (503, "upstream connect error", "HTTP 503".into()),
+        (400, "", "HTTP 400".into()),
+        (401, html, "HTTP 401".into()),
+        (400, "{}", "HTTP 400".into()),
+        (400, r#"{"error":"invalid_grant""#, "HTTP 400".into()),
+        (
+            302,
+            "",
+            "HTTP 302 (a redirect, which is not followed: is token_uri right?)".into(),
+        ),
+        (404, html, "HTTP 404 (is token_uri right?)".into()),
+        (407, html, "HTTP 407 (the proxy wants a login)".into()),
+        (429, "", "HTTP 429 (too many requests)".into()),
+        (200, html, format!("HTTP 200 with {page}")),
+        (
+            200,
+            "",
+            "HTTP 200 with an empty body instead of a token".into(),
+        ),
+        (
+            204,
+            "",
+            "HTTP 204 with an empty body instead of a token".into(),
+        ),
+        (
+            200,
+            r#"{"access_token":"a"#,
+            "HTTP 200 with a JSON object that is broken or cut off".into(),
+        ),
+        (200, "[]", format!("HTTP 200 with {other}")),
+        (200, "\"a\"", format!("HTTP 200 with {other}")),
+        (200, "{}", "HTTP 200 without an access token".into()),
+        (
+            200,
+            r#"{"access_token":null}"#,
+            "HTTP 200 without an access token".into(),
+        ),
+        (
+            200,
+            r#"{"access_token":""}"#,
+            "HTTP 200 without an access token".into(),
+        ),
+    ];
+    for (status, body, reason) in cases {
+        let failure = failure(status, body);
+        assert_eq!(failure.reason, reason, "{body}");
+        assert_eq!(failure.kind, MAY_PASS, "{body}");
+    }
+}
+
+#[test]
+fn reasons_are_the_providers_words() {
+    let nameless = "an error that is not named as OAuth2 wants it";
+    let cases = [
+        (
+            503,
+            r#"{"error":"temporarily_unavailable","error_description":"Try later."}"#,
+            "HTTP 503: temporarily_unavailable: Try later.".to_owned(),
+        ),
+        (
+            400,
+            r#"{"error":"invalid_grant","error_description":"Bad\u001b[31m\r\n  token","error_uri":"https://x"}"#,
+            "invalid_grant: Bad [31m token".into(),
+        ),
+        (
+            400,
+            r#"{"error":"invalid_grant","error_description":7}"#,
+            "invalid_grant".into(),
+        ),
+        (
+            400,
+            r#"{"error":"invalid_grant","error_description":" "}"#,
+            "invalid_grant".into(),
+        ),
+        (
+            400,
+            r#"{"error":{"code":400,"message":"x"},"error_description":"y"}"#,
+            format!("{nameless}: y"),
+        ),
+        (400, r#"{"error":"\n"}"#, nameless.into()),
+        (200, r#"{"error":true,"access_token":"a"}"#, nameless.into()),
+    ];
+    for (status, body, reason) in cases {
+        assert_eq!(failure(status, body).reason, reason, "{body}");
+    }
+}
+
+#[test]
+fn an_answer_that_contradicts_itself_is_not_final() {
+    for error in ["invalid_grant", "invalid_client"] {
+        for (more, new) in [
+            (r#""access_token":"a""#, None),
+            (r#""access_token":"a","refresh_token":"new""#, Some("new")),
+            (r#""refresh_token":"new""#, Some("new")),
+            (r#""refresh_token":["new"]"#, None),
+            (r#""error":"invalid_request""#, None),
+            (r#""error":{}"#, None),
+        ] {
+            let failure = failure(400, &format!(r#"{{"error":"{error}",{more}}}"#));
+            assert_eq!(failure.kind, MAY_PASS, "{error} {more}");
+            assert_eq!(rotated(&failure), new, "{error} {more}");
+        }
+        let body = format!(
+            r#"{{"error":"{error}","access_token":null,"refresh_token":"","error":"{error}"}}"#
+        );
+        assert_ne!(failure(400, &body).kind, MAY_PASS);
+    }
+}
+
+#[test]
+fn bearer_tokens_are_accepted_in_any_case() {
+    for token_type in [
+        "null",
+        "\"\"",
+        "\"Bearer\"",
+        "\"bearer\"",
+        "\"BEARER\"",
+        "\" bearer \"",
+    ] {
+        let body = format!(r#"{{"access_token":"a","token_type":{token_type},"error":null}}"#);
+        assert_eq!(grant(&body).access_token.expose(), "a");
+    }
+    grant(r#"{"access_token":"a"}"#);
+    grant(r#"{"access_token":"a","error":"","x":[]}"#);
+}
+
+#[test]
+fn other_token_types_are_refused() {
+    for (refused, named) in [
+        (r#""mac""#, "the type 'mac',"),
+        (r#""DPoP""#, "the type 'DPoP',"),
+        (r#""N_A""#, "the type 'N_A',"),
+        (r#""bearer\nmac""#, "the type 'bearer mac',"),
+        ("1", "a type that cannot be read,"),
+        (r#"["bearer"]"#, "a type that cannot be read,"),
+    ] {
+        let body =
+            format!(r#"{{"access_token":"hush","token_type":{refused},"refresh_token":"new"}}"#);
+        let failure = failure(200, &body);
+        assert_eq!(failure.kind, MAY_PASS);
+        assert!(failure.reason.contains(named), "{}", failure.reason);
+        assert_eq!(rotated(&failure), Some("new"));
+    }
+}
+
+#[test]
+fn lifetimes() {
+    const CAP: Option<u64> = Some(MAX_LIFETIME.as_secs());
+    let cases = [
+        ("3600", Some(3600)),
+        ("3599.999", Some(3599)),
+        ("3.6e3", Some(3600)),
+        ("315360000", CAP),
+        ("315360001", CAP),
+        ("18446744073709551616", CAP),
+        ("340282366920938463463374607431768211456", CAP),
+        ("1e400", CAP),
+        ("\"3600\"", Some(3600)),
+        ("\" 3600 \"", Some(3600)),
+        ("\"+3600\"", Some(3600)),
+        ("\"3600.5\"", Some(3600)),
+        ("\"1e400\"", CAP),
+        ("\"99999999999999999999999\"", CAP),
+        ("\"\"", None),
+        ("\" \"", None),
+        ("\"3600s\"", None),
+        ("\"0x10\"", None),
+        ("\"1,5\"", None),
+        ("\"inf\"", None),
+        ("\"NaN\"", None),
+        ("\"e\"", None),
+        ("\"-\"", None),
+        ("\"never\"", None),
+        ("\"٣\"", None),
+        ("null", None),
+        ("true", None),
+        ("false", None),
+        ("{}", None),
+        ("[3600]", None),
+    ];
+    for (written, seconds) in cases {
+        let grant = grant(&format!(r#"{{"expires_in":{written},"access_token":"a"}}"#));
+        assert_eq!(grant.lifetime.map(|it| it.as_secs()), seconds, "{written}");
+    }
+    assert_eq!(grant(r#"{"access_token":"a"}"#).lifetime, None);
+}
+
+#[test]
+fn a_token_that_had_expired_when_it_came_is_none() {
+    for written in ["0.5", "0", "-0", "-1", "-1e400", "\"-5\""] {
+        let body =
+            format!(r#"{{"expires_in":{written},"access_token":"a","refresh_token":"new"}}"#);
+        let failure = failure(200, &body);
+        assert_eq!(failure.kind, MAY_PASS, "{written}");
+        assert!(failure.reason.contains("expired when it came"), "{written}");
+        assert_eq!(rotated(&failure), Some("new"), "{written}");
+    }
+}
+
+#[test]
+fn refresh_tokens_and_scopes() {
+    let cases = [
+        ("null", None, None),
+        ("\"\"", None, None),
+        ("false", None, None),
+        ("\"x y\"", Some("x y"), Some("x y")),
+        ("[\"x\",\"y\"]", None, Some("x y")),
+        ("[]", None, None),
+        ("7", None, None),
+        ("{}", None, None),
+        ("\"x\\n\\u001by\"", Some("x\n\u{1b}y"), Some("x y")),
+        ("\" \"", Some(" "), None),
+    ];
+    for (value, refresh_token, scope) in cases {
+        let body = format!(r#"{{"access_token":"a","refresh_token":{value},"scope":{value}}}"#);
+        let grant = grant(&body);
+        let found = grant.refresh_token.as_ref().map(RefreshToken::expose);
+        assert_eq!(found, refresh_token, "{value}");
+        assert_eq!(grant.scope.as_deref(), scope, "{value}");
+    }
+    let grant = grant(r#"{"access_token":"a"}"#);
+    assert!(grant.refresh_token.is_none() && grant.scope.is_none());
+}
+
+#[test]
+fn access_tokens_fit_on_a_line() {
+    for usable in ["a", "ya29.a0A-_~+/==", "with space", "!\u{7e}"] {
+        let grant = grant(&format!(r#"{{"access_token":"{usable}"}}"#));
+        assert_eq!(grant.access_token.expose(), usable);
+    }
+    for unusable in [
+        r#""a\nb""#,
+        r#""a\r""#,
+        r#""\u0000""#,
+        r#""\t""#,
+        r#""\u001b[2J""#,
+        r#""\u007f""#,
+        r#""ü""#,
+        r#""a\u2028b""#,
+        r#""  ""#,
+        "7",
+        "true",
+        "{}",
+        r#"["a"]"#,
+        r#""a","access_token":"b""#,
+    ] {
+        let body = format!(r#"{{"access_token":{unusable},"refresh_token":"new"}}"#);
+        let failure = failure(200, &body);
+        assert_eq!(failure.kind, MAY_PASS, "{unusable}");
+        assert_eq!(failure.reason, UNUSABLE_TOKEN, "{unusable}");
+        assert_eq!(rotated(&failure), Some("new"), "{unusable}");
+    }
+}
+
+#[test]
+fn a_new_refresh_token_survives_a_broken_answer() {
+    let failure = failure(
+        200,
+        r#"{"refresh_token":"new","access_token":"a","expires_in":36"#,
+    );
+    assert_eq!(failure.kind, MAY_PASS);
+    assert_eq!(rotated(&failure), Some("new"));
+}
+
+#[test]
+fn huge_tokens_work() {
+    for length in [20 << 10, 100 << 10] {
+        let huge = "x".repeat(length);
+        let grant = grant(&format!(
+            r#"{{"access_token":"{huge}","refresh_token":"{huge}"}}"#
+        ));
+        assert_eq!(grant.access_token.expose().len(), length);
+        assert_eq!(grant.refresh_token.unwrap().expose().len(), length);
+    }
+}
+
+#[test]
+fn retry_after_is_for_what_may_pass() {
+    let kind = |status, header, body: &str| {
+        let mut answer = answer(status, body);
+        answer.retry_after = Some(header);
+        parse(answer).unwrap_err().kind
+    };
+    let passing = |seconds| FailureKind::Passing {
+        retry_after: Some(Duration::from_secs(seconds)),
+    };
+    assert_eq!(kind(429, "120", ""), passing(120));
+    assert_eq!(
+        kind(503, "Sun, 06 Nov 1994 08:50:37 GMT", "<html>"),
+        passing(60)
+    );
+    assert_eq!(kind(503, "Sun Nov  6 08:00:00 1994", ""), passing(0));
+    assert_eq!(kind(503, "86400", ""), passing(3600));
+    assert_eq!(kind(503, "soon", ""), MAY_PASS);
+    assert_eq!(kind(400, "5", r#"{"error":"slow_down"}"#), passing(5));
+    assert_eq!(kind(200, "5", "{}"), passing(5));
+    let dead = r#"{"error":"invalid_grant"}"#;
+    assert_eq!(kind(400, "5", dead), FailureKind::InvalidGrant);
+    assert_eq!(kind(503, "5", dead), passing(5));
+}

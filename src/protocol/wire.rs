@@ -1,0 +1,378 @@
+//! Requests and replies as bytes, and back.
+//!
+//! Knows how a message is written and where it ends; knows nothing of sockets, and decides nothing
+//! about what a message means. Whatever arrives, the worst that comes of it is an error text.
+
+use std::fmt;
+use std::str;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::{MAX_DUMP, MAX_REPLY, MAX_REQUEST, MAX_TIME, Reply, Request, Wanted, is_account_name};
+use crate::secret::{AccessToken, SecretText};
+
+/// The longest kind and length that a reply begins with: `document 67108864` and some room.
+const MAX_REPLY_HEAD: usize = 64;
+/// The option of `show` that says how long to wait, in seconds.
+const WAIT: &str = "wait";
+/// The option of `show` that says how long the token must be valid, in seconds.
+const MIN_VALID: &str = "min_valid";
+/// How much of an unknown verb or kind is quoted in a message about it.
+const MAX_QUOTED: usize = 32;
+/// The most digits that a length has: no valid one comes near, and none overflows.
+const MAX_DIGITS: usize = 12;
+
+/// How far a request has arrived.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// What has arrived is a beginning.
+    NeedMore,
+    /// This is one request, whole: decode it.
+    Whole,
+    /// It will never be a request, for this reason; do not read on.
+    Bad(String),
+}
+
+/// How far the request that begins with all of `received` has arrived.
+///
+/// It can be called after every read: it looks for the end of the line among the first
+/// [`MAX_REQUEST`] bytes, and never looks at the dump which follows a `restore` line.
+#[must_use]
+pub fn framing(received: &[u8]) -> Framing {
+    let head = &received[..received.len().min(MAX_REQUEST)];
+    // `contains` searches for a byte many times faster than `position` does.
+    if !head.contains(&b'\n') {
+        return match received.len() < MAX_REQUEST {
+            true => Framing::NeedMore,
+            false => Framing::Bad(format!(
+                "the request is longer than {MAX_REQUEST} bytes: shorten the account's name"
+            )),
+        };
+    }
+    let Some((line, rest)) = split_line(received) else {
+        return Framing::NeedMore;
+    };
+    match announced(line) {
+        Err(reason) => Framing::Bad(reason),
+        Ok(length) if rest.len() < length => Framing::NeedMore,
+        Ok(length) if rest.len() == length => Framing::Whole,
+        Ok(_) if !is_verb(line) => Framing::Bad(unknown_verb(line)),
+        Ok(_) => Framing::Bad("there is something after the end of the request".to_owned()),
+    }
+}
+
+/// How many bytes follow this request line.
+fn announced(line: &[u8]) -> Result<usize, String> {
+    let Some(digits) = line.strip_prefix(b"restore\t") else {
+        return Ok(0);
+    };
+    let length = number(digits).ok_or("the length of the dump is not a number")?;
+    if length > MAX_DUMP {
+        return Err(format!(
+            "the dump has {length} bytes, and {MAX_DUMP} is the most that can be restored"
+        ));
+    }
+    Ok(length)
+}
+
+impl Request {
+    /// The request as it is sent; wiped when dropped, since a dump is secret.
+    #[must_use]
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+        match self {
+            Self::Show(wanted) => show(wanted),
+            Self::Refresh(account) => message(&["refresh\t", account, "\n"]),
+            Self::Revoke(account) => message(&["revoke\t", account, "\n"]),
+            Self::Reload => message(&["reload\n"]),
+            Self::Status => message(&["status\n"]),
+            Self::Info => message(&["info\n"]),
+            Self::Dump => message(&["dump\n"]),
+            Self::Restore(dump) => {
+                let dump = dump.expose();
+                message(&["restore\t", &dump.len().to_string(), "\n", dump])
+            }
+            Self::Shutdown => message(&["shutdown\n"]),
+        }
+    }
+
+    /// Reads a request of which [`framing`] said that it is whole.
+    ///
+    /// # Errors
+    /// Why it is none, for the client to show.
+    pub fn decode(received: &[u8]) -> Result<Self, String> {
+        let (line, rest) = split_line(received).ok_or("the request has no end")?;
+        let text = utf8(line).ok_or("the request is not valid UTF-8")?;
+        let (verb, field) = match text.split_once('\t') {
+            Some((verb, field)) => (verb, Some(field)),
+            None => (text, None),
+        };
+        let request = match verb {
+            "show" => Self::Show(wanted(field)?),
+            "refresh" => Self::Refresh(account(verb, field)?),
+            "revoke" => Self::Revoke(account(verb, field)?),
+            "reload" => alone(verb, field, Self::Reload)?,
+            "status" => alone(verb, field, Self::Status)?,
+            "info" => alone(verb, field, Self::Info)?,
+            "dump" => alone(verb, field, Self::Dump)?,
+            "shutdown" => alone(verb, field, Self::Shutdown)?,
+            "restore" => return dump(line, rest),
+            _ => return Err(unknown_verb(line)),
+        };
+        if !rest.is_empty() {
+            return Err("there is something after the end of the request".to_owned());
+        }
+        Ok(request)
+    }
+}
+
+/// `show`, with what is wanted beside the account only where it is wanted.
+fn show(wanted: &Wanted) -> Zeroizing<Vec<u8>> {
+    let field = |name: &str, time: Option<Duration>| {
+        time.map_or_else(String::new, |time| format!("\t{name}={}", time.as_secs()))
+    };
+    let wait = field(WAIT, wanted.wait);
+    let min_valid = field(
+        MIN_VALID,
+        Some(wanted.min_valid).filter(|time| !time.is_zero()),
+    );
+    message(&["show\t", &wanted.account, &wait, &min_valid, "\n"])
+}
+
+/// The fields of a `show` after its verb.
+fn wanted(fields: Option<&str>) -> Result<Wanted, String> {
+    let (name, options) = match fields.and_then(|fields| fields.split_once('\t')) {
+        Some((name, options)) => (Some(name), Some(options)),
+        None => (fields, None),
+    };
+    let mut wanted = Wanted::now(&account("show", name)?);
+    for option in options.into_iter().flat_map(|options| options.split('\t')) {
+        let (name, time) = option
+            .split_once('=')
+            .ok_or("an option of 'show' has no value")?;
+        let time = number(time.as_bytes()).and_then(|seconds| u64::try_from(seconds).ok());
+        let time = time
+            .map(Duration::from_secs)
+            .filter(|time| *time <= MAX_TIME);
+        let time =
+            time.ok_or_else(|| format!("'{}' of 'show' is no time", quoted(name.as_bytes())))?;
+        match name {
+            WAIT => wanted.wait = Some(time),
+            MIN_VALID => wanted.min_valid = time,
+            _ => {
+                let name = quoted(name.as_bytes());
+                return Err(format!(
+                    "the server does not know the option '{name}' of 'show'"
+                ));
+            }
+        }
+    }
+    Ok(wanted)
+}
+
+/// The verbs that [`Request::decode`] knows.
+fn is_verb(line: &[u8]) -> bool {
+    let verb = line.split(|&byte| byte == b'\t').next().unwrap_or(line);
+    let known: [&[u8]; 9] = [
+        b"show",
+        b"refresh",
+        b"revoke",
+        b"reload",
+        b"status",
+        b"info",
+        b"dump",
+        b"restore",
+        b"shutdown",
+    ];
+    known.contains(&verb)
+}
+
+/// A newer client is the likeliest sender of an unknown verb, so the server says what it is.
+fn unknown_verb(line: &[u8]) -> String {
+    let verb = line.split(|&byte| byte == b'\t').next().unwrap_or(line);
+    format!(
+        "the server (version {}) does not know the request '{}': \
+         if it is older than this client, restart it",
+        env!("CARGO_PKG_VERSION"),
+        quoted(verb)
+    )
+}
+
+/// The one field of a request about an account.
+fn account(verb: &str, field: Option<&str>) -> Result<String, String> {
+    match field {
+        None | Some("") => Err(format!("'{verb}' needs the name of an account")),
+        Some(field) if field.contains('\t') => Err(format!("'{verb}' takes one account")),
+        Some(name) if is_account_name(name) => Ok(name.to_owned()),
+        Some(_) => Err("an account's name has no control characters".to_owned()),
+    }
+}
+
+/// A request without fields.
+fn alone(verb: &str, field: Option<&str>, request: Request) -> Result<Request, String> {
+    match field {
+        None => Ok(request),
+        Some(_) => Err(format!("'{verb}' takes nothing after it")),
+    }
+}
+
+/// The dump after a `restore` line.
+fn dump(line: &[u8], rest: &[u8]) -> Result<Request, String> {
+    if !line.starts_with(b"restore\t") {
+        return Err("'restore' needs the length of the dump".to_owned());
+    }
+    if rest.len() != announced(line)? {
+        return Err("the dump is not as long as it was said to be".to_owned());
+    }
+    let text = utf8(rest).ok_or("the dump is not valid UTF-8")?;
+    Ok(Request::Restore(SecretText::new(text.to_owned())))
+}
+
+/// Why what a server sent is not a reply.
+#[derive(Debug, PartialEq, Eq)]
+pub enum BadReply {
+    /// It ends before its announced end.
+    CutOff,
+    /// It is nothing that this version knows.
+    NotUnderstood(String),
+}
+
+impl fmt::Display for BadReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CutOff => f.write_str("the server closed the connection before it had answered"),
+            Self::NotUnderstood(why) => write!(
+                f,
+                "the server's answer is not understood ({why}): \
+                 if it is another version of pizauth, restart it"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for BadReply {}
+
+impl Reply {
+    /// The reply as it is sent; wiped when dropped, since most of what is sent is secret.
+    #[must_use]
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let (kind, payload) = match self {
+            Self::Done(text) => ("done", text.as_str()),
+            Self::Token(token) => ("token", token.expose()),
+            Self::Document(text) => ("document", text.expose()),
+            Self::LoginNeeded(url) => ("login", url.as_str()),
+            Self::TryLater(reason) => ("later", reason.as_str()),
+            Self::Error(reason) => ("error", reason.as_str()),
+        };
+        message(&[kind, " ", &payload.len().to_string(), "\n", payload])
+    }
+
+    /// Reads everything that a server sent until it closed the connection.
+    ///
+    /// # Errors
+    /// If that is not exactly one reply.
+    pub fn decode(received: &[u8]) -> Result<Self, BadReply> {
+        let Some((line, payload)) = split_line(received) else {
+            return Err(match received.len() < MAX_REPLY_HEAD {
+                true => BadReply::CutOff,
+                false => not_understood("it does not begin like one"),
+            });
+        };
+        let (kind, length) = reply_head(line)?;
+        if payload.len() < length {
+            return Err(BadReply::CutOff);
+        }
+        if payload.len() > length {
+            return Err(not_understood("there is something after its end"));
+        }
+        let text = utf8(payload).ok_or_else(|| not_understood("it is not valid UTF-8"))?;
+        let text = text.to_owned();
+        Ok(match kind {
+            Kind::Done => Self::Done(text),
+            Kind::Token => Self::Token(AccessToken::new(text)),
+            Kind::Document => Self::Document(SecretText::new(text)),
+            Kind::Login => Self::LoginNeeded(text),
+            Kind::Later => Self::TryLater(text),
+            Kind::Error => Self::Error(text),
+        })
+    }
+}
+
+/// What a reply's first line can say it is.
+#[derive(Clone, Copy)]
+enum Kind {
+    Done,
+    Token,
+    Document,
+    Login,
+    Later,
+    Error,
+}
+
+/// The kind of a reply and how many bytes follow its first line.
+fn reply_head(line: &[u8]) -> Result<(Kind, usize), BadReply> {
+    let space = line.iter().position(|&byte| byte == b' ');
+    let space = space.ok_or_else(|| not_understood("it does not begin like one"))?;
+    let kind = match &line[..space] {
+        b"done" => Kind::Done,
+        b"token" => Kind::Token,
+        b"document" => Kind::Document,
+        b"login" => Kind::Login,
+        b"later" => Kind::Later,
+        b"error" => Kind::Error,
+        other => {
+            return Err(BadReply::NotUnderstood(format!(
+                "it is of the unknown kind '{}'",
+                quoted(other)
+            )));
+        }
+    };
+    let length = number(&line[space + 1..]).ok_or_else(|| not_understood("it has no length"))?;
+    if length > MAX_REPLY {
+        return Err(not_understood("it is too long"));
+    }
+    Ok((kind, length))
+}
+
+fn not_understood(why: &str) -> BadReply {
+    BadReply::NotUnderstood(why.to_owned())
+}
+
+/// The parts in one buffer of exactly their size: growing it would leave unwiped copies behind.
+fn message(parts: &[&str]) -> Zeroizing<Vec<u8>> {
+    let length = parts.iter().map(|part| part.len()).sum();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length));
+    for part in parts {
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes
+}
+
+/// The first line, without its end, and what follows it.
+fn split_line(received: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = received.iter().position(|&byte| byte == b'\n')?;
+    Some((&received[..end], &received[end + 1..]))
+}
+
+fn utf8(bytes: &[u8]) -> Option<&str> {
+    str::from_utf8(bytes).ok()
+}
+
+/// A length as `encode` writes it: digits only, no sign, no leading zero.
+fn number(digits: &[u8]) -> Option<usize> {
+    let plain = digits.iter().all(u8::is_ascii_digit) && digits.len() <= MAX_DIGITS;
+    let padded = digits.len() > 1 && digits[0] == b'0';
+    if !plain || padded {
+        return None;
+    }
+    utf8(digits)?.parse().ok()
+}
+
+/// The beginning of what a stranger sent, safe to print.
+fn quoted(bytes: &[u8]) -> String {
+    let shown = &bytes[..bytes.len().min(MAX_QUOTED)];
+    shown.escape_ascii().to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! The control socket: takes requests of this user's programs and answers them.
+//!
+//! What can be answered from memory is answered at once, on the thread that accepts. What has to
+//! wait, for the provider or for a file, is done by a worker.
+
+use std::io;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::unistd::geteuid;
+use zeroize::Zeroizing;
+
+use crate::clock;
+use crate::protocol::{self, REFRESH_TIME, REQUEST_TIME, Reply, Request, Wanted};
+use crate::server::Server;
+use crate::server::intake::{Door, Framing, Refusal, Served, Waiting};
+use crate::server::replies::Sought;
+use crate::sys;
+use crate::vault::order::Ticket;
+
+/// How many chores of one kind may be under way. Each holds a descriptor.
+const CHORES: usize = 256;
+
+/// How many dumps may be waiting to be restored: each can be 16 MiB.
+const RESTORES: usize = 4;
+
+/// The control socket's side of the [`crate::server::intake`].
+pub(super) struct Control(pub(super) Arc<Server>);
+
+/// What a client of the control socket waits for.
+pub(super) enum Wait {
+    /// A token to show.
+    Token(Wanted),
+    /// The end of this account's refresh.
+    Refresh(String, Ticket),
+}
+
+impl Door for Control {
+    type Wait = Wait;
+    type Listener = UnixListener;
+    type Stream = UnixStream;
+    const CLIENTS: usize = 256;
+    const TIME: Duration = REQUEST_TIME;
+
+    fn accept(&self, listener: &UnixListener) -> io::Result<Option<UnixStream>> {
+        let (stream, _) = listener.accept()?;
+        stream.set_nonblocking(true)?;
+        let peer = sys::peer_uid(&stream)?;
+        if peer == 0 || peer == geteuid().as_raw() {
+            return Ok(Some(stream));
+        }
+        log::warn!("user {peer} was turned away from the control socket");
+        Ok(None)
+    }
+
+    fn framing(&self, received: &[u8], _known: usize) -> Framing {
+        match protocol::framing(received) {
+            protocol::Framing::NeedMore => Framing::NeedMore,
+            protocol::Framing::Whole => Framing::Whole,
+            protocol::Framing::Bad(reason) => Framing::Bad(reason),
+        }
+    }
+
+    fn serve(&self, stream: UnixStream, request: Zeroizing<Vec<u8>>) -> Served<UnixStream, Wait> {
+        match Request::decode(&request) {
+            Ok(request) => self.perform(stream, request),
+            Err(reason) => self.reply(stream, &Reply::Error(reason)),
+        }
+    }
+
+    fn resume(&self, client: Waiting<UnixStream, Wait>, over: bool) -> Served<UnixStream, Wait> {
+        let sought = match &client.wait {
+            Wait::Token(wanted) => self.0.seek_again(wanted),
+            Wait::Refresh(account, ticket) => self.0.seek_refresh(account, ticket),
+        };
+        match sought {
+            Sought::NotYet(_) if !over => Served::Waits(client),
+            Sought::Found(reply) | Sought::NotYet(reply) => self.reply(client.stream, &reply),
+        }
+    }
+
+    fn refuse(&self, stream: UnixStream, refusal: Refusal) {
+        let reason = match refusal {
+            Refusal::TimedOut => "the request did not arrive in time".into(),
+            Refusal::Crowded => "the server has too many clients".into(),
+            Refusal::Bad(reason) => reason,
+        };
+        self.reply(stream, &Reply::Error(reason));
+    }
+}
+
+impl Control {
+    fn perform(&self, stream: UnixStream, request: Request) -> Served<UnixStream, Wait> {
+        let server = &self.0;
+        match request {
+            Request::Show(wanted) => self.show(stream, wanted),
+            Request::Refresh(account) => self.refresh(stream, account),
+            Request::Revoke(account) => self.reply(stream, &server.revoke(&account)),
+            Request::Info => self.reply(stream, &server.info()),
+            Request::Status => self.later(stream, "status", CHORES, |server| server.status()),
+            Request::Dump => self.later(stream, "dump", CHORES, |server| server.dump()),
+            Request::Reload => self.later(stream, "reload", CHORES, Server::reload_reply),
+            Request::Restore(dump) => self.later(stream, "restore", RESTORES, move |server| {
+                server.restore(dump.expose())
+            }),
+            Request::Shutdown => {
+                server.shut_down(Some(stream));
+                Served::Done
+            }
+        }
+    }
+
+    fn show(&self, stream: UnixStream, wanted: Wanted) -> Served<UnixStream, Wait> {
+        match (self.0.seek(&wanted), wanted.wait) {
+            (Sought::NotYet(_), Some(patience)) => {
+                Self::wait(stream, Wait::Token(wanted), patience)
+            }
+            (Sought::Found(reply) | Sought::NotYet(reply), _) => self.reply(stream, &reply),
+        }
+    }
+
+    fn refresh(&self, stream: UnixStream, account: String) -> Served<UnixStream, Wait> {
+        match self.0.start_refresh(&account) {
+            Ok(ticket) => Self::wait(stream, Wait::Refresh(account, ticket), REFRESH_TIME),
+            Err(reply) => self.reply(stream, &reply),
+        }
+    }
+
+    fn wait(stream: UnixStream, wait: Wait, patience: Duration) -> Served<UnixStream, Wait> {
+        let until = clock::moment() + patience;
+        Served::Waits(Waiting {
+            stream,
+            wait,
+            until,
+        })
+    }
+
+    /// Sends a reply without waiting.
+    fn reply(&self, stream: UnixStream, reply: &Reply) -> Served<UnixStream, Wait> {
+        self.0.outbox.send(stream, reply.encode());
+        Served::Done
+    }
+
+    /// Has the reply made by the one worker for what concerns all accounts, where not too much of
+    /// this kind is waiting for it already. The kinds take turns.
+    fn later(
+        &self,
+        stream: UnixStream,
+        kind: &'static str,
+        most: usize,
+        make: impl FnOnce(&Arc<Server>) -> Reply + Send + 'static,
+    ) -> Served<UnixStream, Wait> {
+        if self.0.chores.waiting(kind) >= most {
+            let reason = format!("the server has too many '{kind}' requests: try again");
+            return self.reply(stream, &Reply::TryLater(reason));
+        }
+        let server = Arc::clone(&self.0);
+        self.0.chores.submit(kind, move || {
+            let reply = make(&server);
+            server.outbox.send(stream, reply.encode());
+        });
+        Served::Done
+    }
+}

@@ -1,0 +1,375 @@
+//! Collects one bounded request from each of many strangers, on one thread, and hands each over
+//! as soon as it is whole.
+//!
+//! Whoever connects and sends nothing, or a byte now and then, costs a descriptor and some bytes
+//! until its time is over, and delays nobody: a request that is there already when its connection
+//! is accepted is served before anybody else is looked at. Knows nothing of what the requests say.
+
+mod door;
+mod news;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use zeroize::{Zeroize, Zeroizing};
+
+pub(super) use self::door::{Door, Framing, Refusal, Served, Waiting};
+pub(super) use self::news::{Bell, Handle, News, news};
+use crate::clock::{self, Moment};
+use crate::sys;
+
+/// How much is read at once.
+const CHUNK: usize = 16 * 1024;
+
+/// How often one client is read from before it is the others' turn.
+const READS_IN_A_ROW: usize = 16;
+
+/// How many connections are accepted before those that wait are looked at.
+const ACCEPTS_IN_A_ROW: usize = 64;
+
+/// What all requests that are not whole yet may take up together.
+const MEMORY: usize = 64 * 1024 * 1024;
+
+/// The part of the system's descriptors that may be held at one door by those whose request is not
+/// whole yet, and the same again by those that wait: the server needs some itself, or the code of a
+/// login that has just come back could not be exchanged.
+const PART: usize = 8;
+
+/// For how long no connection is accepted after the system had no room for one. Without a pause
+/// the listener would be reported as ready again and again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// One thread's worth of doors.
+pub(super) struct Intake<D: Door> {
+    door: D,
+    listeners: Vec<D::Listener>,
+    news: News<D::Listener>,
+    parked: Vec<Client<D::Stream>>,
+    waiting: Vec<Waiting<D::Stream, D::Wait>>,
+    /// How many may be parked, and how many may wait.
+    most: usize,
+    /// What the parked clients' requests take up so far, in bytes.
+    held: usize,
+    /// What is read goes through here, so that a client which sends little takes up little.
+    chunk: Box<[u8; CHUNK]>,
+    /// A descriptor to give up where there is none left, so that a connection can still be
+    /// accepted and its client be served or turned away.
+    spare: Option<File>,
+    /// Until when nothing is accepted.
+    paused: Option<Moment>,
+}
+
+struct Client<S> {
+    stream: S,
+    received: Zeroizing<Vec<u8>>,
+    deadline: Moment,
+}
+
+/// What has become ready.
+struct Ready {
+    listeners: Vec<usize>,
+    /// In descending order, so that each can be taken out without moving those to come.
+    parked: Vec<usize>,
+    /// Clients that wait no more since they have gone away; in descending order too.
+    gone: Vec<usize>,
+    rung: bool,
+}
+
+impl<D: Door> Intake<D> {
+    pub(super) fn new(door: D, listeners: Vec<D::Listener>, news: News<D::Listener>) -> Self {
+        Self {
+            door,
+            listeners,
+            news,
+            parked: Vec::new(),
+            waiting: Vec::new(),
+            most: D::CLIENTS.min(sys::descriptor_limit() / PART).max(1),
+            held: 0,
+            chunk: Box::new([0; CHUNK]),
+            spare: spare(),
+            paused: None,
+        }
+    }
+
+    /// Works for as long as the process does.
+    pub(super) fn run(mut self) -> io::Error {
+        loop {
+            let ready = match self.wait() {
+                Ok(ready) => ready,
+                Err(error) => return error,
+            };
+            for index in ready.parked {
+                // Somebody who was turned out for a client before this one may have been its
+                // neighbour: then it is found again at the next turn.
+                if index < self.parked.len() {
+                    let client = self.unpark(index);
+                    self.attend(client);
+                }
+            }
+            for index in ready.gone {
+                self.waiting.swap_remove(index);
+            }
+            for index in ready.listeners {
+                self.accept(index);
+            }
+            if ready.rung {
+                self.hear();
+            }
+            self.turn_out_the_late();
+        }
+    }
+
+    fn wait(&mut self) -> io::Result<Ready> {
+        let now = clock::moment();
+        self.paused = self.paused.filter(|until| *until > now);
+        let listening = if self.paused.is_some() {
+            0
+        } else {
+            self.listeners.len()
+        };
+        let parked = self.parked.iter().map(|client| client.deadline);
+        let waiting = self.waiting.iter().map(|client| client.until);
+        let deadline = parked.chain(waiting).chain(self.paused).min();
+        let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
+            // Rounded up, so as not to wake up a moment too early.
+            PollTimeout::try_from(deadline.since(now) + Duration::from_millis(1))
+                .unwrap_or(PollTimeout::MAX)
+        });
+        let mut descriptors = self.descriptors(listening);
+        match poll(&mut descriptors, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // `any` would ask only for what was waited for, and nobody waits for a client's going.
+        let is_ready = |descriptor: &PollFd<'_>| {
+            descriptor
+                .revents()
+                .is_some_and(|events| !events.is_empty())
+        };
+        let ready = |from: usize, count: usize| {
+            let these = descriptors[from..from + count].iter().enumerate();
+            let these = these.filter(|(_, descriptor)| is_ready(descriptor));
+            these.map(|(index, _)| index).rev().collect::<Vec<usize>>()
+        };
+        let (parked, waiting) = (self.parked.len(), self.waiting.len());
+        Ok(Ready {
+            parked: ready(0, parked),
+            gone: ready(parked, waiting),
+            listeners: ready(parked + waiting, listening),
+            rung: descriptors.last().is_some_and(is_ready),
+        })
+    }
+
+    /// What to wait for: the parked, the waiting, so many listeners, and the bell.
+    fn descriptors(&self, listening: usize) -> Vec<PollFd<'_>> {
+        let parked = self.parked.iter().map(|client| client.stream.as_fd());
+        let waiting = self.waiting.iter().map(|client| client.stream.as_fd());
+        let listeners = self.listeners[..listening].iter().map(AsFd::as_fd);
+        let mut descriptors: Vec<PollFd<'_>> = parked.map(readable).collect();
+        // Nothing more is read from a client that waits; only its going away is noticed.
+        descriptors.extend(waiting.map(|client| PollFd::new(client, PollFlags::empty())));
+        descriptors.extend(listeners.map(readable));
+        descriptors.push(readable(self.news.as_fd()));
+        descriptors
+    }
+
+    /// Takes in what has happened elsewhere.
+    fn hear(&mut self) {
+        if let Some(listeners) = self.news.take() {
+            self.listeners = listeners;
+        }
+        if self.waiting.is_empty() {
+            return;
+        }
+        self.news.want_changes();
+        for client in std::mem::take(&mut self.waiting) {
+            let served = self.door.resume(client, false);
+            self.keep(served);
+        }
+    }
+
+    fn keep(&mut self, served: Served<D::Stream, D::Wait>) {
+        if let Served::Waits(client) = served {
+            self.waiting.push(client);
+        }
+    }
+
+    /// Keeps a client that has just begun to wait, unless there are too many already.
+    fn begin_to_wait(&mut self, served: Served<D::Stream, D::Wait>) {
+        let Served::Waits(client) = served else {
+            return;
+        };
+        let over = self.waiting.len() >= self.most;
+        // What it waits for may have come about since it was looked for, without a ring.
+        self.news.want_changes();
+        let served = self.door.resume(client, over);
+        self.keep(served);
+    }
+
+    fn accept(&mut self, index: usize) {
+        for _ in 0..ACCEPTS_IN_A_ROW {
+            let Some(listener) = self.listeners.get(index) else {
+                return;
+            };
+            match self.door.accept(listener) {
+                Ok(Some(stream)) => self.welcome(stream),
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return self.accept_without_room(index, &error),
+            }
+        }
+    }
+
+    fn welcome(&mut self, stream: D::Stream) {
+        let client = Client {
+            stream,
+            received: Zeroizing::new(Vec::new()),
+            deadline: clock::moment() + D::TIME,
+        };
+        self.attend(client);
+    }
+
+    /// Accepts one connection with the spare descriptor; whoever cannot be served at once has to
+    /// share what there is with those that wait already.
+    fn accept_without_room(&mut self, index: usize, error: &io::Error) {
+        log::debug!("no room for another connection: {error}");
+        self.spare = None;
+        let accepted = self
+            .listeners
+            .get(index)
+            .map(|listener| self.door.accept(listener));
+        match accepted {
+            Some(Ok(Some(stream))) => {
+                self.turn_out_the_oldest();
+                self.welcome(stream);
+            }
+            Some(Ok(None)) | None => {}
+            // The system looks for a descriptor before it looks whether anybody is there.
+            Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Some(Err(_)) => {
+                self.turn_out_the_oldest();
+                self.paused = Some(clock::moment() + PAUSE);
+            }
+        }
+        self.spare = spare();
+        if self.spare.is_none() {
+            self.paused = Some(clock::moment() + PAUSE);
+        }
+    }
+
+    /// Reads what a client has sent, and serves, parks or drops it.
+    fn attend(&mut self, mut client: Client<D::Stream>) {
+        for _ in 0..READS_IN_A_ROW {
+            let known = client.received.len();
+            match client.read(&mut self.chunk) {
+                Ok(0) => return,
+                Ok(_) => match self.door.framing(&client.received, known) {
+                    Framing::NeedMore => {}
+                    Framing::Whole => {
+                        let served = self.door.serve(client.stream, client.received);
+                        return self.begin_to_wait(served);
+                    }
+                    Framing::Bad(reason) => {
+                        return self.door.refuse(client.stream, Refusal::Bad(reason));
+                    }
+                },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+        self.park(client);
+    }
+
+    fn park(&mut self, client: Client<D::Stream>) {
+        while self.parked.len() >= self.most || self.is_too_much(&client) {
+            self.turn_out_the_oldest();
+        }
+        self.held += client.received.capacity();
+        self.parked.push(client);
+    }
+
+    fn is_too_much(&self, client: &Client<D::Stream>) -> bool {
+        !self.parked.is_empty() && self.held + client.received.capacity() > MEMORY
+    }
+
+    fn unpark(&mut self, index: usize) -> Client<D::Stream> {
+        let client = self.parked.swap_remove(index);
+        self.held -= client.received.capacity();
+        client
+    }
+
+    fn turn_out_the_oldest(&mut self) {
+        let oldest = (0..self.parked.len()).min_by_key(|index| self.parked[*index].deadline);
+        if let Some(oldest) = oldest {
+            let client = self.unpark(oldest);
+            self.door.refuse(client.stream, Refusal::Crowded);
+        }
+    }
+
+    fn turn_out_the_late(&mut self) {
+        if self.parked.is_empty() && self.waiting.is_empty() {
+            return;
+        }
+        let now = clock::moment();
+        for index in (0..self.parked.len()).rev() {
+            if self.parked[index].deadline <= now {
+                let client = self.unpark(index);
+                self.door.refuse(client.stream, Refusal::TimedOut);
+            }
+        }
+        for index in (0..self.waiting.len()).rev() {
+            if self.waiting[index].until <= now {
+                let client = self.waiting.swap_remove(index);
+                let served = self.door.resume(client, true);
+                self.keep(served);
+            }
+        }
+    }
+}
+
+impl<S: Read> Client<S> {
+    fn read(&mut self, chunk: &mut [u8; CHUNK]) -> io::Result<usize> {
+        let count = self.stream.read(chunk)?;
+        self.make_room(count);
+        self.received.extend_from_slice(&chunk[..count]);
+        chunk[..count].zeroize();
+        Ok(count)
+    }
+
+    /// Makes room for what is added to a request, which may be a dump: a `Vec` that grows by
+    /// itself leaves copies behind.
+    fn make_room(&mut self, count: usize) {
+        let needed = self.received.len() + count;
+        if needed <= self.received.capacity() {
+            return;
+        }
+        let room = needed.max(self.received.capacity() * 2);
+        let mut larger = Zeroizing::new(Vec::with_capacity(room));
+        larger.extend_from_slice(&self.received);
+        self.received = larger;
+    }
+}
+
+fn readable(descriptor: BorrowedFd<'_>) -> PollFd<'_> {
+    PollFd::new(descriptor, PollFlags::POLLIN)
+}
+
+fn spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+/// Errors of one connection, which say nothing of the next one (accept(2)).
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Interrupted
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}

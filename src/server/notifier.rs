@@ -1,0 +1,67 @@
+//! The queue of the user's commands: one at a time, in order.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use crate::server::shell::{self, Command};
+
+/// How long a notification or an event may take.
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+/// More commands than this are not kept waiting: they take up to ten seconds each, and what is
+/// told hours later helps nobody. Ten thousand accounts may have an event at the same time.
+const LONGEST_QUEUE: usize = 16 * 1024;
+
+/// Where commands are handed in.
+pub(super) struct Notifier {
+    sender: Sender<Command>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// Where [`run`] takes them from.
+pub(super) struct Queue {
+    receiver: Receiver<Command>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Notifier {
+    /// A queue, and the end of it at which [`run`] works.
+    pub(super) fn new() -> (Self, Queue) {
+        let (sender, receiver) = channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let queue = Queue {
+            receiver,
+            waiting: Arc::clone(&waiting),
+        };
+        (Self { sender, waiting }, queue)
+    }
+
+    /// Has `command` run when its turn comes.
+    pub(super) fn queue(&self, command: Command) {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= LONGEST_QUEUE {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            log::warn!(
+                "{} is not run: too many commands are waiting",
+                command.option
+            );
+            return;
+        }
+        // The other end is there for as long as the process is.
+        let _ = self.sender.send(command);
+    }
+}
+
+/// Runs what is handed in, for as long as anybody can hand something in.
+pub(super) fn run(queue: &Queue) {
+    for command in &queue.receiver {
+        queue.waiting.fetch_sub(1, Ordering::Relaxed);
+        let ended = shell::run(&command);
+        if ended.code() == Some(0) {
+            log::debug!("{} {ended}", command.option);
+        } else {
+            log::warn!("{} {ended}", command.option);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Hands the token state to `persist_cmd` after changes, and takes it from `restore_cmd` at start.
+//! Whether it may be handed over is decided in [`crate::vault::keeping`].
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use crate::clock::{self, Moment};
+use crate::secret::SecretText;
+use crate::server::Server;
+use crate::server::shell::{self, Command};
+use crate::vault::keeping::Keeping;
+
+/// How long `persist_cmd` may take: encrypting may need an agent, which may be slow.
+const PERSIST_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long `restore_cmd` may take: decrypting may need the user.
+const RESTORE_LIMIT: Duration = Duration::from_secs(180);
+
+/// Changes that follow each other this closely are kept together.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// But not for longer than this after the first one.
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
+
+/// The first and the longest gap before another try, where `persist_cmd` failed.
+const FIRST_RETRY: Duration = Duration::from_secs(60);
+const LONGEST_RETRY: Duration = Duration::from_secs(3600);
+
+/// What the persister is told.
+enum Signal {
+    /// The tokens have changed.
+    Changed,
+    /// A token was obtained, or a dump was restored by hand.
+    Obtained,
+    /// The user has revoked a token.
+    Revoked,
+    /// Keep what is not kept yet, now, and say when that is done.
+    Flush(Sender<()>),
+}
+
+/// Where the persister is told something.
+#[derive(Clone)]
+pub(super) struct Persister(Sender<Signal>);
+
+/// The persister's own end.
+pub(super) struct Inbox(Receiver<Signal>);
+
+/// The two ends.
+pub(super) fn new() -> (Persister, Inbox) {
+    let (sender, receiver) = channel();
+    (Persister(sender), Inbox(receiver))
+}
+
+impl Persister {
+    pub(super) fn changed(&self) {
+        self.tell(Signal::Changed);
+    }
+
+    pub(super) fn obtained(&self) {
+        self.tell(Signal::Obtained);
+    }
+
+    pub(super) fn revoked(&self) {
+        self.tell(Signal::Revoked);
+    }
+
+    /// Waits until the last change is kept, or cannot be.
+    pub(super) fn flush(&self) {
+        let (done, is_done) = channel();
+        self.tell(Signal::Flush(done));
+        // Where it takes too long, the dump before this one is what is kept.
+        let _ = is_done.recv_timeout(PERSIST_LIMIT + LONGEST_DELAY);
+    }
+
+    fn tell(&self, signal: Signal) {
+        // The persister listens as long as the process lives.
+        let _ = self.0.send(signal);
+    }
+}
+
+/// Runs `restore_cmd`, where there is one, before anybody is answered.
+pub(super) fn restore(server: &Arc<Server>) -> Keeping {
+    let mut keeping = Keeping::default();
+    let settings = server.shared.settings();
+    let Some(script) = &settings.config.restore_cmd else {
+        return keeping;
+    };
+    match take_over(server, script) {
+        Ok(report) => log::info!("restore_cmd: {report}"),
+        Err(reason) => {
+            keeping.restore_failed();
+            server.report(&format!(
+                "restore_cmd {reason}: the tokens that it should have brought are missing, and \
+                 persist_cmd is not run until there are new ones"
+            ));
+        }
+    }
+    keeping
+}
+
+fn take_over(server: &Arc<Server>, script: &str) -> Result<String, String> {
+    let command = command("restore_cmd", script, RESTORE_LIMIT);
+    let finished = shell::pipe(&command, &SecretText::new(String::new()));
+    if finished.ended.code() != Some(0) {
+        return Err(finished.ended.to_string());
+    }
+    let dump = std::str::from_utf8(&finished.output).map_err(|_| "did not print a dump")?;
+    if dump.trim().is_empty() {
+        return Ok("there was nothing to restore".into());
+    }
+    server
+        .restore_dump(dump)
+        .map(|report| report.to_string())
+        .map_err(|error| format!("printed no dump: {error}"))
+}
+
+fn command(option: &'static str, script: &str, limit: Duration) -> Command {
+    Command {
+        option,
+        script: script.into(),
+        environment: Vec::new(),
+        limit,
+    }
+}
+
+/// What is to be kept, and when.
+struct Work {
+    keeping: Keeping,
+    /// When to run the command next; `None` while nothing is to be kept.
+    due: Option<Moment>,
+    /// How long the first of the changes that are not kept yet may wait.
+    latest: Moment,
+    /// The gap before the next try, after a failure.
+    retry: Duration,
+}
+
+/// Works for as long as the server does.
+pub(super) fn run(server: &Arc<Server>, inbox: &Inbox, keeping: Keeping) {
+    let now = clock::moment();
+    let mut work = Work {
+        keeping,
+        due: None,
+        latest: now,
+        retry: FIRST_RETRY,
+    };
+    loop {
+        let signal = match work.due {
+            None => inbox.0.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(due) => inbox.0.recv_timeout(due.since(clock::moment())),
+        };
+        match signal {
+            Ok(Signal::Changed) => work.postpone(),
+            Ok(Signal::Obtained) => work.keeping.obtained(),
+            Ok(Signal::Revoked) => work.keeping.revoked(),
+            Ok(Signal::Flush(done)) => {
+                if work.due.is_some() {
+                    work.keep(server);
+                }
+                let _ = done.send(());
+            }
+            Err(RecvTimeoutError::Timeout) => work.keep(server),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+impl Work {
+    /// A change: what is to be kept is what it looks like when things have calmed down.
+    fn postpone(&mut self) {
+        let now = clock::moment();
+        if self.due.is_none() {
+            self.latest = now + LONGEST_DELAY;
+        }
+        self.due = Some((now + QUIET).min(self.latest.max(now)));
+    }
+
+    fn keep(&mut self, server: &Server) {
+        self.due = None;
+        let settings = server.shared.settings();
+        let Some(script) = &settings.config.persist_cmd else {
+            return;
+        };
+        let (empty, dump) = server
+            .shared
+            .look(|vault, now| (!vault.holds_tokens(), vault.dump(now)));
+        if !self.keeping.allows(empty) {
+            return;
+        }
+        let result = dump
+            .map_err(|error| error.to_string())
+            .and_then(|dump| hand_over(script, &dump));
+        match result {
+            Ok(()) => {
+                self.keeping.kept(empty);
+                self.retry = FIRST_RETRY;
+            }
+            Err(reason) => self.failed(server, &reason),
+        }
+    }
+
+    fn failed(&mut self, server: &Server, reason: &str) {
+        let message = format!("persist_cmd {reason}: the tokens would be lost with the server");
+        // Told once; the tries that follow are for the log.
+        if self.retry == FIRST_RETRY {
+            server.report(&message);
+        } else {
+            log::warn!("{message}");
+        }
+        self.due = Some(clock::moment() + self.retry);
+        self.latest = clock::moment() + LONGEST_DELAY;
+        self.retry = (self.retry * 2).min(LONGEST_RETRY);
+    }
+}
+
+fn hand_over(script: &str, dump: &SecretText) -> Result<(), String> {
+    let ended = shell::pipe(&command("persist_cmd", script, PERSIST_LIMIT), dump).ended;
+    match ended.code() {
+        Some(0) => Ok(()),
+        _ => Err(ended.to_string()),
+    }
+}

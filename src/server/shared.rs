@@ -1,0 +1,119 @@
+//! The vault behind its mutex, and the wake-ups that follow from changing it. The guard never
+//! leaves this file, and nothing slow is done under it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::clock::{self, Moment, Now};
+use crate::server::Settings;
+use crate::server::intake::Bell;
+use crate::server::persister::Persister;
+use crate::sys::Alarm;
+use crate::vault::Vault;
+use crate::vault::order::{Order, Outcome};
+
+/// The one lock of the server, and the two ways to wait for what is under it: for a moment, and
+/// for a change.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// Rung when an account may have changed, for clients that wait for one.
+    bells: Vec<Arc<Bell>>,
+    alarm: Alarm,
+    persister: Persister,
+}
+
+struct State {
+    vault: Vault,
+    settings: Arc<Settings>,
+    /// What the refresher sleeps until.
+    armed: Option<Moment>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        vault: Vault,
+        settings: Arc<Settings>,
+        bells: Vec<Arc<Bell>>,
+        persister: Persister,
+    ) -> std::io::Result<Self> {
+        Ok(Self {
+            state: Mutex::new(State {
+                vault,
+                settings,
+                armed: None,
+            }),
+            bells,
+            persister,
+            alarm: Alarm::new()?,
+        })
+    }
+
+    /// Lets `act` change the vault. What it wants done is for the caller to carry out.
+    pub(super) fn apply<T>(&self, act: impl FnOnce(&mut Vault, Now) -> Outcome<T>) -> Outcome<T> {
+        self.change(|state, now| act(&mut state.vault, now))
+    }
+
+    /// Puts other settings in force, for the vault too.
+    pub(super) fn replace_settings(
+        &self,
+        settings: Arc<Settings>,
+        listener_moved: bool,
+    ) -> Vec<Order> {
+        let ((), orders) = self.change(|state, now| {
+            let orders = state
+                .vault
+                .reload(&settings.config, listener_moved, now.moment);
+            state.settings = settings;
+            ((), orders)
+        });
+        orders
+    }
+
+    /// What is configured.
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.lock().settings)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State, Now) -> Outcome<T>) -> Outcome<T> {
+        let mut state = self.lock();
+        let changes = state.vault.changes();
+        let token_changes = state.vault.token_changes();
+        let outcome = change(&mut state, clock::now());
+        let tokens_changed = state.vault.token_changes() != token_changes;
+        let changed = state.vault.changes() != changes;
+        let next = state.vault.next_deadline();
+        let sooner = next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed));
+        if sooner {
+            state.armed = next;
+        }
+        drop(state);
+        if changed {
+            self.bells.iter().for_each(|bell| bell.changed());
+        }
+        if sooner {
+            self.alarm.wake();
+        }
+        if tokens_changed {
+            self.persister.changed();
+        }
+        outcome
+    }
+
+    /// Looks at the vault without changing it.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Vault, Now) -> T) -> T {
+        look(&self.lock().vault, clock::now())
+    }
+
+    /// Sleeps until something is due, or may have become so.
+    pub(super) fn sleep_until_due(&self) -> std::io::Result<()> {
+        let mut state = self.lock();
+        state.armed = state.vault.next_deadline();
+        let deadline = state.armed;
+        drop(state);
+        self.alarm.sleep(deadline.map(Moment::as_millis))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock is a bug in one step of one account; the others go on.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

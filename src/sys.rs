@@ -1,0 +1,354 @@
+//! What differs between operating systems, and the only unsafe code.
+//!
+//! Knows nothing of pizauth: each function is a small piece of the system under one name.
+
+use std::io;
+use std::mem::{offset_of, size_of};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::{ForkResult, Pid};
+
+/// The longest path that a Unix socket can have here, in bytes: the kernel's field less its NUL.
+pub const MAX_SOCKET_PATH: usize =
+    size_of::<libc::sockaddr_un>() - offset_of!(libc::sockaddr_un, sun_path) - 1;
+
+/// The user at the other end of a Unix socket.
+///
+/// # Errors
+/// Where the system does not tell.
+pub fn peer_uid(stream: &impl AsFd) -> io::Result<u32> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+        Ok(getsockopt(stream, PeerCredentials)?.uid())
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let (uid, _) = nix::unistd::getpeereid(stream)?;
+        Ok(uid.as_raw())
+    }
+}
+
+/// Splits the process in two.
+///
+/// # Errors
+/// Where the system has no room for another process, or this one has threads already.
+#[expect(unsafe_code, reason = "fork has no safe wrapper")]
+pub fn fork() -> io::Result<ForkResult> {
+    if thread_count().is_some_and(|count| count > 1) {
+        return Err(io::Error::other("there are threads already"));
+    }
+    // SAFETY: this process has one thread (checked above where the system tells), so the child
+    // finds no lock held by a thread that it does not have.
+    Ok(unsafe { nix::unistd::fork() }?)
+}
+
+/// How many threads this process has, where that is easy to find out.
+fn thread_count() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/task").ok()?.count())
+}
+
+/// Keeps descriptors that were open when the program began from what it starts. Those that it
+/// opens itself are never handed on.
+pub fn keep_inherited_descriptors() {
+    #[cfg(target_os = "linux")]
+    if close_on_exec_from_3().is_ok() {
+        return;
+    }
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft.min(4096));
+    for descriptor in 3..i32::try_from(limit).unwrap_or(1024) {
+        let descriptor = borrow(descriptor);
+        if let Ok(flags) = fcntl(descriptor, FcntlArg::F_GETFD) {
+            let flags = FdFlag::from_bits_retain(flags) | FdFlag::FD_CLOEXEC;
+            let _ = fcntl(descriptor, FcntlArg::F_SETFD(flags));
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "a number that may or may not be a descriptor")]
+fn borrow(descriptor: i32) -> BorrowedFd<'static> {
+    // SAFETY: only F_GETFD and F_SETFD are used on it, which fail on a closed descriptor.
+    unsafe { BorrowedFd::borrow_raw(descriptor) }
+}
+
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "close_range has no safe wrapper")]
+fn close_on_exec_from_3() -> io::Result<()> {
+    // SAFETY: no memory is passed; CLOSE_RANGE_CLOEXEC closes nothing, it only sets a flag.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            3_u32,
+            u32::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Keeps the process's memory from core files and from other processes of the same user.
+///
+/// # Errors
+/// Where the system refuses.
+pub fn hide_memory() -> io::Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    nix::sys::prctl::set_dumpable(false)?;
+    Ok(())
+}
+
+/// How many descriptors this process may have.
+#[must_use]
+pub fn descriptor_limit() -> usize {
+    getrlimit(Resource::RLIMIT_NOFILE)
+        .ok()
+        .and_then(|(soft, _)| usize::try_from(soft).ok())
+        .unwrap_or(usize::MAX)
+}
+
+/// Allows as many descriptors as the hard limit does.
+pub fn raise_descriptor_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        // A refusal leaves what was there, which is enough in ordinary use.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+/// Waits until `child` has ended, without collecting it: its id stays its own until the caller
+/// does that. Returns false where `limit` has passed before.
+///
+/// # Errors
+/// Where `child` is not a child of this process.
+pub fn wait_for_end(child: Pid, limit: Duration) -> io::Result<bool> {
+    #[cfg(target_os = "linux")]
+    if let Ok(descriptor) = pidfd_open(child) {
+        let mut ready = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
+        let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+        return loop {
+            match poll(&mut ready, timeout) {
+                Err(Errno::EINTR) => {}
+                result => break Ok(result? > 0),
+            }
+        };
+    }
+    wait_by_asking(child, limit)
+}
+
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "pidfd_open has no safe wrapper")]
+fn pidfd_open(process: Pid) -> io::Result<std::os::fd::OwnedFd> {
+    use std::os::fd::FromRawFd;
+    // SAFETY: no memory is passed.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_open, process.as_raw(), 0_u32) };
+    let descriptor = i32::try_from(result).map_err(io::Error::other)?;
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just opened it for this process, and nobody else has it.
+    Ok(unsafe { std::os::fd::OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// For systems where a process is not a descriptor: asks some times a second, while a command of
+/// the user runs.
+fn wait_by_asking(child: Pid, limit: Duration) -> io::Result<bool> {
+    const PAUSE: u8 = 50;
+    let pauses = limit.as_millis() / u128::from(PAUSE) + 1;
+    for _ in 0..pauses {
+        if has_ended(child)? {
+            return Ok(true);
+        }
+        let _ = poll(&mut [], PollTimeout::from(PAUSE));
+    }
+    has_ended(child)
+}
+
+#[expect(unsafe_code, reason = "nix has waitid on some systems only")]
+fn has_ended(child: Pid) -> io::Result<bool> {
+    // SAFETY: an all-zero siginfo_t is valid.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let id = libc::id_t::try_from(child.as_raw()).map_err(io::Error::other)?;
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: `info` is a siginfo_t that outlives the call.
+    let result = unsafe { libc::waitid(libc::P_PID, id, &raw mut info, flags) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // Left at zero where the child has not ended; SIGCHLD otherwise.
+    Ok(info.si_signo != 0)
+}
+
+/// A sleep until a [`crate::clock::Moment`]-like deadline that somebody else can end early.
+pub use alarm::Alarm;
+
+#[cfg(target_os = "linux")]
+mod alarm {
+    use std::io::{self, Read, Write};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use nix::errno::Errno;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use nix::sys::time::TimeSpec;
+    use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+
+    /// A wall-clock time that no machine lives to see, in seconds: year 2262.
+    const NEVER: i64 = 9_214_646_400;
+
+    /// Sleeps on the clock that goes on while the machine is asleep, so that what has become
+    /// overdue then is noticed as it wakes up; and until then nothing runs at all.
+    #[derive(Debug)]
+    pub struct Alarm {
+        timer: TimerFd,
+        /// Never rings, but is cancelled when the wall clock jumps, as it does when the machine
+        /// wakes up.
+        jump: TimerFd,
+        wake: UnixStream,
+        woken: UnixStream,
+    }
+
+    impl Alarm {
+        /// An alarm that nobody waits for yet.
+        ///
+        /// # Errors
+        /// Where the system has no descriptors left.
+        pub fn new() -> io::Result<Self> {
+            let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+            let timer = TimerFd::new(ClockId::CLOCK_BOOTTIME, flags)?;
+            let jump = TimerFd::new(ClockId::CLOCK_REALTIME, flags)?;
+            watch_for_jumps(&jump)?;
+            let (wake, woken) = UnixStream::pair()?;
+            wake.set_nonblocking(true)?;
+            woken.set_nonblocking(true)?;
+            Ok(Self {
+                timer,
+                jump,
+                wake,
+                woken,
+            })
+        }
+
+        /// Ends the sleep that is under way, or the next one.
+        pub fn wake(&self) {
+            // Where the socket is full, a wake-up is on its way already.
+            let _ = (&self.wake).write(&[1]);
+        }
+
+        /// Sleeps until `deadline`, in milliseconds since boot, or for good; or until woken; or
+        /// until the machine wakes up.
+        ///
+        /// # Errors
+        /// Where the timer cannot be set.
+        pub fn sleep(&self, deadline: Option<i64>) -> io::Result<()> {
+            match deadline {
+                Some(milliseconds) => self.timer.set(
+                    Expiration::OneShot(TimeSpec::new(
+                        milliseconds.max(1) / 1000,
+                        // A zero time would switch the timer off.
+                        (milliseconds.max(1) % 1000) * 1_000_000 + 1,
+                    )),
+                    TimerSetTimeFlags::TFD_TIMER_ABSTIME,
+                )?,
+                None => self.timer.unset()?,
+            }
+            let mut ready = [
+                PollFd::new(self.timer.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.woken.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.jump.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut ready, PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if ready[2].any().unwrap_or(false) {
+                watch_for_jumps(&self.jump)?;
+            }
+            let mut bytes = [0; 64];
+            while matches!((&self.woken).read(&mut bytes), Ok(count) if count == bytes.len()) {}
+            Ok(())
+        }
+    }
+
+    fn watch_for_jumps(timer: &TimerFd) -> io::Result<()> {
+        let never = Expiration::OneShot(TimeSpec::new(NEVER, 0));
+        let flags =
+            TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
+        // Setting it anew also takes the news of the last jump off it.
+        match timer.set(never, flags) {
+            Ok(()) | Err(Errno::ECANCELED) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod alarm {
+    use std::io::{self, Read, Write};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use nix::errno::Errno;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    /// The longest sleep: poll's clock may stand still while the machine is asleep, so deadlines
+    /// are looked at now and then.
+    const LONGEST_SLEEP: i64 = 60_000;
+
+    /// As on Linux, but with a wake-up each minute while there is a deadline.
+    #[derive(Debug)]
+    pub struct Alarm {
+        wake: UnixStream,
+        woken: UnixStream,
+    }
+
+    impl Alarm {
+        /// An alarm that nobody waits for yet.
+        ///
+        /// # Errors
+        /// Where the system has no descriptors left.
+        pub fn new() -> io::Result<Self> {
+            let (wake, woken) = UnixStream::pair()?;
+            wake.set_nonblocking(true)?;
+            woken.set_nonblocking(true)?;
+            Ok(Self { wake, woken })
+        }
+
+        /// Ends the sleep that is under way, or the next one.
+        pub fn wake(&self) {
+            let _ = (&self.wake).write(&[1]);
+        }
+
+        /// Sleeps until `deadline`, in milliseconds since boot, or for good; or until woken.
+        ///
+        /// # Errors
+        /// Where the system cannot wait.
+        pub fn sleep(&self, deadline: Option<i64>) -> io::Result<()> {
+            let timeout = match deadline {
+                None => PollTimeout::NONE,
+                Some(deadline) => {
+                    let left = deadline - crate::clock::moment().as_millis();
+                    PollTimeout::try_from(left.clamp(0, LONGEST_SLEEP) + 1)
+                        .unwrap_or(PollTimeout::MAX)
+                }
+            };
+            let mut ready = [PollFd::new(self.woken.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut ready, timeout) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let mut bytes = [0; 64];
+            while matches!((&self.woken).read(&mut bytes), Ok(count) if count == bytes.len()) {}
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What the vault answers to those who ask it.
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::config::AccountName;
+use crate::secret::AccessToken;
+use crate::vault::order::Ticket;
+
+/// What `show` gets.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// An access token that has not expired.
+    Token(AccessToken),
+    /// The user must log in at this URL.
+    Login(String),
+    /// Nothing is under way: a login must be started. What went wrong last.
+    Nothing(Option<String>),
+    /// The user has just logged in.
+    Exchanging,
+    /// The access token has expired and is being refreshed; what went wrong so far.
+    Expired(Option<String>),
+    /// The access token does not last as long as is wanted, and is being refreshed; what went wrong
+    /// so far.
+    TooShort(Option<String>),
+    /// The access token does not last as long as is wanted, and did not when it was new either.
+    NeverThatLong(Duration),
+    /// The provider refuses to refresh: the configuration is wrong.
+    Halted(Option<String>),
+}
+
+/// What `refresh` leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refreshing {
+    /// A request is on its way; whoever has this ticket can ask how it goes.
+    Started(Ticket),
+    /// There is nothing to refresh with: a login must be started.
+    Impossible,
+    /// The user has just logged in.
+    Exchanging,
+}
+
+/// How a refresh ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refreshed {
+    /// There is a new token.
+    Done,
+    /// It failed in a way that may pass, for this reason, and is tried again.
+    Passing(String),
+    /// It failed for good; the reason.
+    Refused(String),
+    /// The login is gone, for this reason.
+    Gone(String),
+}
+
+/// What the browser's return leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Returned {
+    /// The state is nobody's: never given out, used already, or given up.
+    Unknown,
+    /// The code is being exchanged; the account, and what to wait for.
+    Accepted(Ticket),
+    /// The provider refused; the account and the reason.
+    Refused(AccountName, String),
+}
+
+/// How an exchange ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum LoggedIn {
+    /// The account has a token, which expires then.
+    Yes(Moment),
+    /// It has none, for this reason.
+    No(String),
+}

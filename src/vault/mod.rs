@@ -1,0 +1,451 @@
+//! Every decision about tokens: which account is in which state, and what is to be done next.
+//!
+//! Pure: every call takes the time and returns [`Order`]s, which somebody else carries out. No
+//! call scans the accounts but those that are about all of them.
+
+pub mod answer;
+mod backoff;
+mod entry;
+pub mod keeping;
+pub mod order;
+mod refresh;
+mod reload;
+pub mod report;
+mod schedule;
+pub mod snapshot;
+mod spent;
+mod step;
+#[cfg(test)]
+mod test_support;
+#[cfg(test)]
+mod tests;
+pub mod token;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::answer::{LoggedIn, Refreshed, Refreshing, Returned, Shown};
+use self::entry::{Entry, LastError, digest, policy};
+use self::order::{Order, Outcome, Ticket};
+use self::reload::names;
+use self::schedule::Schedule;
+use self::spent::Spent;
+pub use self::step::step;
+use self::token::{Attempt, Effect, Input, Probed, Restored, TokenState};
+use crate::clock::Moment;
+use crate::config::{Account, AccountName, Authority, Config};
+use crate::oauth::authorize::{AuthorizationRequest, Callback};
+use crate::oauth::token::{Failure, Grant};
+use crate::secret::RefreshToken;
+
+/// All accounts and their tokens.
+#[derive(Debug)]
+pub struct Vault {
+    entries: HashMap<AccountName, Entry>,
+    /// The configuration's order, for listings.
+    order: Vec<AccountName>,
+    schedule: Schedule,
+    /// Whose login a `state` belongs to, by the state's digest: a look-up by the state itself
+    /// would tell by its duration how much of a guess is right.
+    logins: HashMap<[u8; 32], AccountName>,
+    /// The accounts whose refresh waits for another try.
+    failing: BTreeSet<AccountName>,
+    /// The last of the numbers given to generations and requests, none of which is used twice.
+    last_number: u64,
+    /// Changes of what those who wait for one would see.
+    changes: u64,
+    /// Changes of the tokens at hand.
+    token_changes: u64,
+}
+
+impl Vault {
+    /// A vault with the accounts of `config`, none of which has a token.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let mut vault = Self {
+            entries: HashMap::new(),
+            order: Vec::new(),
+            schedule: Schedule::default(),
+            logins: HashMap::new(),
+            failing: BTreeSet::new(),
+            last_number: 0,
+            changes: 0,
+            token_changes: 0,
+        };
+        for account in &config.accounts {
+            vault.insert(config, account);
+        }
+        vault.order = names(config);
+        vault
+    }
+
+    fn insert(&mut self, config: &Config, account: &Arc<Account>) {
+        self.last_number += 1;
+        let entry = Entry {
+            account: Arc::clone(account),
+            policy: policy(config, account),
+            state: TokenState::Empty,
+            generation: self.last_number,
+            request: None,
+            deadline: None,
+            last_error: None,
+            spent: Spent::default(),
+        };
+        self.entries.insert(account.name.clone(), entry);
+    }
+
+    /// When [`Self::tick`] must be called next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Moment> {
+        self.schedule.earliest()
+    }
+
+    /// Grows whenever something changes that [`Self::show`], [`Self::refreshed`] or
+    /// [`Self::logged_in`] could tell.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Counts the changes of the tokens at hand.
+    #[must_use]
+    pub const fn token_changes(&self) -> u64 {
+        self.token_changes
+    }
+
+    /// Whether any account holds a token.
+    #[must_use]
+    pub fn holds_tokens(&self) -> bool {
+        self.entries.values().any(|entry| entry.state.holds_token())
+    }
+
+    /// How many accounts there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there is no account; a valid configuration has one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The account of this name.
+    #[must_use]
+    pub fn account(&self, name: &str) -> Option<Arc<Account>> {
+        self.entries
+            .get(name)
+            .map(|entry| Arc::clone(&entry.account))
+    }
+
+    /// What `show` prints that wants a token which is valid for `min_valid`. A refresh is started
+    /// where it takes one. `None` where there is no such account.
+    pub fn show(&mut self, name: &str, min_valid: Duration, now: Moment) -> Outcome<Option<Shown>> {
+        let mut orders = self.settle(name, now);
+        let mut shown = self
+            .entries
+            .get(name)
+            .map(|entry| entry.shown(min_valid, now));
+        if matches!(shown, Some(Shown::TooShort(_))) {
+            orders.extend(self.apply(name, Input::FresherWanted, now));
+            shown = self
+                .entries
+                .get(name)
+                .map(|entry| entry.shown(min_valid, now));
+        }
+        (shown, orders)
+    }
+
+    /// Does what has become due for one account.
+    fn settle(&mut self, name: &str, now: Moment) -> Vec<Order> {
+        let due = self
+            .entries
+            .get(name)
+            .and_then(|entry| entry.deadline)
+            .is_some_and(|deadline| deadline <= now);
+        if due {
+            self.apply(name, Input::Tick, now)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Starts a login, unless one is under way or there is no need of one, and says what `show`
+    /// gets from then on.
+    pub fn authorize(
+        &mut self,
+        name: &str,
+        request: AuthorizationRequest,
+        now: Moment,
+    ) -> Outcome<Option<Shown>> {
+        let orders = self.apply(name, Input::Authorize(request), now);
+        let entry = self.entries.get(name);
+        // A token that is carried along is no answer to somebody who wants a new login.
+        let shown = entry.map(|entry| match &entry.state {
+            TokenState::Pending(pending) => Shown::Login(pending.request.url.clone()),
+            _ => entry.shown(Duration::ZERO, now),
+        });
+        (shown, orders)
+    }
+
+    /// Starts a refresh, or joins the one that is under way. `None` where there is no such account.
+    pub fn refresh(&mut self, name: &str, now: Moment) -> Outcome<Option<Refreshing>> {
+        let orders = self.apply(name, Input::RefreshAsked, now);
+        let refreshing = self.entries.get(name).map(|entry| match &entry.state {
+            state if state.renewal().is_some() => Refreshing::Started(entry.ticket()),
+            TokenState::Exchanging(_) => Refreshing::Exchanging,
+            _ => Refreshing::Impossible,
+        });
+        (refreshing, orders)
+    }
+
+    /// How the refresh of this ticket ended; `None` while it is under way.
+    #[must_use]
+    pub fn refreshed(&self, ticket: &Ticket) -> Option<Refreshed> {
+        let Some(entry) = self.entries.get(ticket.account.as_str()) else {
+            return Some(Refreshed::Gone(
+                "the account is no longer configured".into(),
+            ));
+        };
+        let reason = || entry.last_error.as_ref().map(|error| error.reason.clone());
+        let attempt = entry.state.renewal().map(|renewal| renewal.attempt);
+        let superseded = entry.generation != ticket.generation;
+        match attempt {
+            _ if entry.awaits(ticket) => None,
+            _ if superseded && matches!(entry.state, TokenState::Active(_)) => {
+                Some(Refreshed::Done)
+            }
+            None => Some(Refreshed::Gone(
+                reason().unwrap_or_else(|| "the tokens were revoked".into()),
+            )),
+            Some(_) if superseded => Some(Refreshed::Done),
+            Some(Attempt::Halted) => Some(Refreshed::Refused(reason().unwrap_or_default())),
+            Some(_) => Some(Refreshed::Passing(reason().unwrap_or_default())),
+        }
+    }
+
+    /// The browser came back. `path` is where to: it must be where the account's redirect URI
+    /// points.
+    pub fn callback(&mut self, path: &str, callback: Callback, now: Moment) -> Outcome<Returned> {
+        let found = self.logins.get(&digest(&callback.state)).cloned();
+        let Some((name, entry)) =
+            found.and_then(|name| self.entries.get(&name).map(|entry| (name, entry)))
+        else {
+            return (Returned::Unknown, Vec::new());
+        };
+        if entry.account.authority.redirect_uri.path() != path {
+            return (Returned::Unknown, Vec::new());
+        }
+        let refusal = callback.outcome.as_ref().err().map(ToString::to_string);
+        let orders = self.apply(name.as_str(), Input::Callback(callback), now);
+        let returned = match (refusal, self.entries.get(&name)) {
+            (Some(reason), _) => Returned::Refused(name, reason),
+            (None, Some(entry)) => Returned::Accepted(entry.ticket()),
+            (None, None) => Returned::Unknown,
+        };
+        (returned, orders)
+    }
+
+    /// How the exchange of this ticket ended; `None` while it is under way.
+    #[must_use]
+    pub fn logged_in(&self, ticket: &Ticket) -> Option<LoggedIn> {
+        let Some(entry) = self.entries.get(ticket.account.as_str()) else {
+            return Some(LoggedIn::No("the account is no longer configured".into()));
+        };
+        match &entry.state {
+            TokenState::Exchanging(_) if entry.awaits(ticket) => None,
+            // A failed exchange leaves the generation alone, and a token that was carried along.
+            TokenState::Active(active) if entry.generation != ticket.generation => {
+                Some(LoggedIn::Yes(active.access.expires))
+            }
+            _ => Some(LoggedIn::No(entry.last_error.as_ref().map_or_else(
+                || "the login was given up".into(),
+                |error| error.reason.clone(),
+            ))),
+        }
+    }
+
+    /// The refresh token to use for a refresh that was ordered; `None` where it has been overtaken
+    /// by events and no request must be made.
+    #[must_use]
+    pub fn refresh_token(&self, ticket: &Ticket) -> Option<RefreshToken> {
+        let entry = self.current(ticket).filter(|entry| entry.awaits(ticket))?;
+        let renewal = entry.state.renewal()?;
+        Some(renewal.refresh_token.duplicate())
+    }
+
+    /// Takes in how an exchange ended.
+    pub fn exchange_done(
+        &mut self,
+        ticket: &Ticket,
+        result: Result<Grant, Failure>,
+        now: Moment,
+    ) -> Vec<Order> {
+        self.request_done(ticket, result, Input::ExchangeDone, now)
+    }
+
+    /// Takes in how a refresh ended.
+    pub fn refresh_done(
+        &mut self,
+        ticket: &Ticket,
+        result: Result<Grant, Failure>,
+        now: Moment,
+    ) -> Vec<Order> {
+        self.request_done(ticket, result, Input::RefreshDone, now)
+    }
+
+    fn request_done(
+        &mut self,
+        ticket: &Ticket,
+        result: Result<Grant, Failure>,
+        input: fn(Result<Grant, Failure>) -> Input,
+        now: Moment,
+    ) -> Vec<Order> {
+        let Some(entry) = self.current_mut(ticket) else {
+            return Vec::new();
+        };
+        if !entry.awaits(ticket) {
+            return Vec::new();
+        }
+        entry.request = None;
+        entry.replace_refresh_token(match &result {
+            Ok(grant) => grant.refresh_token.as_ref(),
+            Err(failure) => failure.rotated.as_ref(),
+        });
+        entry.last_error = result.as_ref().err().map(|failure| LastError {
+            at: now,
+            reason: failure.reason.clone(),
+        });
+        let through = result.is_ok().then(|| entry.account.clone());
+        let mut orders = self.apply(ticket.account.as_str(), input(result), now);
+        if let Some(account) = through {
+            // The others of the same provider have no reason to wait any longer.
+            let origin = account.authority.token_uri.origin();
+            orders.extend(self.try_again(|other| other.token_uri.origin() == origin, now));
+        }
+        orders
+    }
+
+    /// Takes in what `transient_error_if_cmd` decided.
+    pub fn probe_done(&mut self, ticket: &Ticket, probed: Probed, now: Moment) -> Vec<Order> {
+        if self.current(ticket).is_none() {
+            return Vec::new();
+        }
+        self.apply(ticket.account.as_str(), Input::ProbeDone(probed), now)
+    }
+
+    /// Does what has become due.
+    pub fn tick(&mut self, now: Moment) -> Vec<Order> {
+        let due = self.schedule.due(now);
+        due.iter()
+            .flat_map(|name| self.apply(name.as_str(), Input::Tick, now))
+            .collect()
+    }
+
+    /// The machine has woken up: what failed before may succeed now.
+    pub fn woken_up(&mut self, now: Moment) -> Vec<Order> {
+        self.try_again(|_| true, now)
+    }
+
+    /// Begins the retries of the failing accounts anew that `may_succeed`.
+    fn try_again(&mut self, may_succeed: impl Fn(&Authority) -> bool, now: Moment) -> Vec<Order> {
+        let failing = self.failing.iter().filter(|name| {
+            let entry = self.entries.get(name.as_str());
+            entry.is_some_and(|entry| may_succeed(&entry.account.authority))
+        });
+        let failing: Vec<AccountName> = failing.cloned().collect();
+        failing
+            .iter()
+            .flat_map(|name| self.apply(name.as_str(), Input::WayClear, now))
+            .collect()
+    }
+
+    /// Forgets an account's tokens and its login. `None` where there is no such account; else
+    /// whether there was anything to forget.
+    pub fn revoke(&mut self, name: &str, now: Moment) -> Outcome<Option<bool>> {
+        let Some(entry) = self.entries.get_mut(name) else {
+            return (None, Vec::new());
+        };
+        let held = !matches!(entry.state, TokenState::Empty);
+        entry.last_error = None;
+        (Some(held), self.apply(name, Input::Revoke, now))
+    }
+
+    /// Puts tokens from a dump in the place of what an account has.
+    fn restore_account(&mut self, name: &str, restored: Restored, now: Moment) -> Vec<Order> {
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.last_error = None;
+            entry.replace_refresh_token(restored.refresh_token());
+        }
+        self.apply(name, Input::Restore(restored), now)
+    }
+
+    /// Takes one account a step further, and keeps what is derived from its state in step with it.
+    fn apply(&mut self, name: &str, input: Input, now: Moment) -> Vec<Order> {
+        let Some(entry) = self.entries.get_mut(name) else {
+            return Vec::new();
+        };
+        let (login_before, outline_before) = (entry.login(), entry.outline());
+        let obtained_before = entry.state.obtained();
+        let state = std::mem::replace(&mut entry.state, TokenState::Empty);
+        let (state, effects) = step(state, input, now, &entry.policy);
+        entry.state = state;
+        let mut orders = Vec::with_capacity(effects.len());
+        for effect in effects {
+            self.last_number += 1;
+            match &effect {
+                Effect::Supersede => (entry.generation, entry.request) = (self.last_number, None),
+                Effect::Exchange(_) | Effect::Refresh => entry.request = Some(self.last_number),
+                _ => {}
+            }
+            if let Effect::Report(trouble) = &effect
+                && let Some(reason) = trouble.reason()
+            {
+                entry.last_error = Some(LastError {
+                    at: now,
+                    reason: reason.into(),
+                });
+            }
+            orders.extend(entry.task(effect).map(|task| entry.order(task)));
+        }
+        if entry.state.obtained() != obtained_before {
+            self.token_changes += 1;
+        }
+        let login = entry.login();
+        if login_before != login {
+            login_before.map(|digest| self.logins.remove(&digest));
+            login.map(|digest| self.logins.insert(digest, entry.account.name.clone()));
+        }
+        if entry.is_failing() {
+            self.failing.insert(entry.account.name.clone());
+        } else {
+            self.failing.remove(name);
+        }
+        let deadline = entry.state.deadline(&entry.policy);
+        self.schedule
+            .put(&entry.account.name, entry.deadline, deadline);
+        entry.deadline = deadline;
+        if outline_before != entry.outline() {
+            self.changes += 1;
+        }
+        orders
+    }
+
+    fn entries_in_order(&self) -> impl Iterator<Item = &Entry> {
+        self.order.iter().filter_map(|name| self.entries.get(name))
+    }
+
+    fn current(&self, ticket: &Ticket) -> Option<&Entry> {
+        self.entries
+            .get(ticket.account.as_str())
+            .filter(|entry| entry.generation == ticket.generation)
+    }
+
+    fn current_mut(&mut self, ticket: &Ticket) -> Option<&mut Entry> {
+        self.entries
+            .get_mut(ticket.account.as_str())
+            .filter(|entry| entry.generation == ticket.generation)
+    }
+}

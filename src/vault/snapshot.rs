@@ -1,0 +1,402 @@
+//! The dump: token state as a versioned JSON text with wall-clock times, and restoring it.
+//!
+//! A dump is secret. Each account in it carries a digest of the authority that its tokens were
+//! issued under, so that they are never sent to anybody else.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::fmt::Write as _;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::clock::{Now, Timestamp};
+use crate::config::{AccountName, Authority, ClientAuth};
+use crate::secret::{AccessToken, RefreshToken, SecretText};
+use crate::vault::Vault;
+use crate::vault::entry::Entry;
+use crate::vault::order::Order;
+use crate::vault::token::{Access, Restored, TokenState};
+
+/// The version of the format that this program writes, and the only one that it reads.
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Dump<A> {
+    pizauth_dump: u32,
+    accounts: Vec<A>,
+}
+
+/// Reads the version of a dump that may be of another one.
+#[derive(Deserialize)]
+struct AnyDump {
+    pizauth_dump: u32,
+}
+
+/// One account, on its way out: nothing is copied.
+#[derive(Serialize)]
+struct Dumped<'a> {
+    account: &'a str,
+    authority: String,
+    obtained_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+}
+
+/// One account, on its way in.
+#[derive(Deserialize)]
+struct Undumped {
+    account: String,
+    authority: String,
+    obtained_at: Timestamp,
+    access_token: Option<Zeroizing<String>>,
+    expires_at: Option<Timestamp>,
+    scope: Option<String>,
+    refresh_token: Option<Zeroizing<String>>,
+}
+
+/// Counts what is written to it.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Why a text cannot be restored.
+#[derive(Debug, PartialEq, Eq)]
+pub enum BadDump {
+    /// It is no dump, or damaged.
+    Unreadable(String),
+    /// It is a dump of this other version.
+    Version(u32),
+    /// This account is in it twice.
+    Repeated(String),
+    /// This account has neither token, or an access token without its expiry.
+    Incomplete(String),
+}
+
+impl fmt::Display for BadDump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(reason) => write!(f, "this is not a dump of pizauth: {reason}"),
+            Self::Version(version) => write!(
+                f,
+                "this dump has version {version}, and this pizauth reads version {VERSION}"
+            ),
+            Self::Repeated(account) => write!(f, "the dump has account '{account}' twice"),
+            Self::Incomplete(account) => {
+                write!(f, "the dump has no complete token for account '{account}'")
+            }
+        }
+    }
+}
+
+/// What restoring did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct RestoreReport {
+    /// How many accounts have tokens from the dump now.
+    pub restored: usize,
+    /// Which were left alone, and why.
+    pub skipped: Vec<(String, Skipped)>,
+}
+
+impl fmt::Display for RestoreReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (account, reason) in &self.skipped {
+            writeln!(f, "account '{account}' was left alone: {reason}")?;
+        }
+        match self.restored {
+            1 => f.write_str("1 account was restored"),
+            count => write!(f, "{count} accounts were restored"),
+        }
+    }
+}
+
+/// Why an account of a dump was left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skipped {
+    /// It is not configured.
+    Unknown,
+    /// Its tokens were issued under another authority.
+    OtherAuthority,
+    /// What the server has is as new, or newer.
+    NotNewer,
+    /// Its access token has expired, and there is no refresh token.
+    Expired,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "it is not configured",
+            Self::OtherAuthority => "its configuration has changed since, so it must log in anew",
+            Self::NotNewer => "its present login is not older than the dump's",
+            Self::Expired => "its token has expired",
+        })
+    }
+}
+
+impl Vault {
+    /// All tokens, as a text that [`Self::restore`] takes.
+    ///
+    /// # Errors
+    /// Never in practice: the text is built in memory.
+    pub fn dump(&self, now: Now) -> Result<SecretText, serde_json::Error> {
+        let accounts: Vec<Dumped<'_>> = self
+            .entries_in_order()
+            .filter_map(|entry| {
+                dumped(
+                    entry.account.name.as_str(),
+                    &entry.account.authority,
+                    &entry.state,
+                    now,
+                )
+            })
+            .collect();
+        let dump = Dump {
+            pizauth_dump: VERSION,
+            accounts,
+        };
+        // Measured first: a text that grows is moved, and leaves copies that nobody wipes.
+        let mut length = Length(0);
+        serde_json::to_writer_pretty(&mut length, &dump)?;
+        let mut text = Zeroizing::new(Vec::with_capacity(length.0 + 1));
+        serde_json::to_writer_pretty(&mut *text, &dump)?;
+        text.push(b'\n');
+        let text = String::from_utf8(std::mem::take(&mut *text)).unwrap_or_default();
+        Ok(SecretText::new(text))
+    }
+
+    /// Puts the tokens of a dump in the place of older ones. All of the dump is read before
+    /// anything is changed.
+    ///
+    /// # Errors
+    /// Where the text is no dump of this version; nothing is changed then.
+    pub fn restore(
+        &mut self,
+        text: &str,
+        now: Now,
+    ) -> Result<(RestoreReport, Vec<Order>), BadDump> {
+        let dump = read(text)?;
+        let mut report = RestoreReport::default();
+        let mut orders = Vec::new();
+        for undumped in dump.accounts {
+            let name = undumped.account.clone();
+            match self.judge(undumped, now) {
+                Ok(restored) => {
+                    report.restored += 1;
+                    orders.extend(self.restore_account(&name, restored, now.moment));
+                }
+                Err(reason) => report.skipped.push((name, reason)),
+            }
+        }
+        Ok((report, orders))
+    }
+
+    /// What of a dumped account is to be put in force.
+    fn judge(&self, undumped: Undumped, now: Now) -> Result<Restored, Skipped> {
+        let entry = self
+            .entries
+            .get(undumped.account.as_str())
+            .ok_or(Skipped::Unknown)?;
+        if authority_digest(&entry.account.authority) != undumped.authority {
+            return Err(Skipped::OtherAuthority);
+        }
+        if !is_newer(&undumped, entry, now) {
+            return Err(Skipped::NotNewer);
+        }
+        undumped.into_tokens(now).ok_or(Skipped::Expired)
+    }
+}
+
+/// Whether what was dumped should take the place of what there is. An old refresh token in the
+/// place of the one it was rotated to would end the login, so all doubt is in favour of the
+/// latter.
+fn is_newer(undumped: &Undumped, entry: &Entry, now: Now) -> bool {
+    if matches!(entry.state, TokenState::Exchanging(_)) {
+        return false;
+    }
+    let held = entry
+        .state
+        .renewal()
+        .map(|held| held.refresh_token.expose());
+    let worthless = match &undumped.refresh_token {
+        Some(token) => held == Some(token.as_str()) || entry.spent.has(token),
+        None => held.is_some() || undumped.has_access_token_of(entry),
+    };
+    if worthless {
+        return false;
+    }
+    // Where the dump seems to be of the future, the clock was set back, and tells nothing.
+    let obtained = now.moment_of(undumped.obtained_at);
+    let held_since = entry.state.obtained();
+    held_since.is_none_or(|since| since < obtained && obtained <= now.moment)
+}
+
+impl Undumped {
+    fn into_tokens(self, now: Now) -> Option<Restored> {
+        // Not in the future, where the wall clock was set back since: it would delay the refresh.
+        let obtained = now.moment_of(self.obtained_at).min(now.moment);
+        let refresh_token = self
+            .refresh_token
+            .map(|token| RefreshToken::new(take(token)));
+        let live = self
+            .access_token
+            .zip(self.expires_at)
+            .filter(|(_, expires_at)| *expires_at > now.wall);
+        let Some((token, expires_at)) = live else {
+            return refresh_token.map(|token| Restored::Expired(token, obtained));
+        };
+        // Nor is the token's life any longer for it.
+        let lifetime = now
+            .moment_of(expires_at)
+            .since(now.moment_of(self.obtained_at));
+        let expires = now.moment_of(expires_at).min(now.moment + lifetime);
+        let access = Access {
+            token: AccessToken::new(take(token)),
+            obtained,
+            expires,
+            scope: self.scope,
+        };
+        Some(Restored::Active(access, refresh_token))
+    }
+
+    fn has_access_token_of(&self, entry: &Entry) -> bool {
+        let held = entry.state.access().map(|held| held.token.expose());
+        held.is_some() && held == self.access_token.as_deref().map(String::as_str)
+    }
+
+    fn is_complete(&self) -> bool {
+        let has = |token: &Option<Zeroizing<String>>| token.as_ref().is_some_and(|t| !t.is_empty());
+        if self.access_token.is_some() && (!has(&self.access_token) || self.expires_at.is_none()) {
+            return false;
+        }
+        if self.refresh_token.is_some() && !has(&self.refresh_token) {
+            return false;
+        }
+        has(&self.access_token) || has(&self.refresh_token)
+    }
+}
+
+fn take(mut text: Zeroizing<String>) -> String {
+    std::mem::take(&mut *text)
+}
+
+/// Reads a dump whole, and checks all that can be checked without the vault.
+fn read(text: &str) -> Result<Dump<Undumped>, BadDump> {
+    let unreadable = |error: serde_json::Error| {
+        // The error's own text may quote the dump: only where it is wrong is told.
+        BadDump::Unreadable(format!(
+            "line {}, column {} is not as expected",
+            error.line(),
+            error.column()
+        ))
+    };
+    let version = serde_json::from_str::<AnyDump>(text)
+        .map_err(unreadable)?
+        .pizauth_dump;
+    if version != VERSION {
+        return Err(BadDump::Version(version));
+    }
+    let dump: Dump<Undumped> = serde_json::from_str(text).map_err(unreadable)?;
+    let mut seen = HashSet::new();
+    for undumped in &dump.accounts {
+        // Checked before the name is told to anybody: it might write to a terminal what it likes.
+        if AccountName::new(&undumped.account).is_none() {
+            return Err(BadDump::Unreadable(
+                "an account's name is impossible".into(),
+            ));
+        }
+        if !seen.insert(undumped.account.as_str()) {
+            return Err(BadDump::Repeated(undumped.account.clone()));
+        }
+        if !undumped.is_complete() {
+            return Err(BadDump::Incomplete(undumped.account.clone()));
+        }
+    }
+    Ok(dump)
+}
+
+fn dumped<'a>(
+    account: &'a str,
+    authority: &Authority,
+    state: &'a TokenState,
+    now: Now,
+) -> Option<Dumped<'a>> {
+    let obtained = state.obtained()?;
+    let access = state.access();
+    let renewal = state.renewal();
+    Some(Dumped {
+        account,
+        authority: authority_digest(authority),
+        obtained_at: now.wall_time_of(obtained),
+        access_token: access.map(|access| access.token.expose()),
+        expires_at: access.map(|access| now.wall_time_of(access.expires)),
+        scope: access.and_then(|access| access.scope.as_deref()),
+        refresh_token: renewal.map(|renewal| renewal.refresh_token.expose()),
+    })
+}
+
+/// A digest of all that a token was issued under, in hexadecimal.
+fn authority_digest(authority: &Authority) -> String {
+    // Taken apart by name, so that a field which is added to the authority cannot be forgotten.
+    let Authority {
+        auth_uri,
+        token_uri,
+        client_id,
+        client_auth,
+        scopes,
+        resource,
+        redirect_uri,
+        auth_uri_fields,
+    } = authority;
+    let mut digest = Sha256::new();
+    let mut add = |field: &str| {
+        // The length first: otherwise two fields could share their text out differently.
+        digest.update((field.len() as u64).to_le_bytes());
+        digest.update(field);
+    };
+    for field in [
+        auth_uri.as_str(),
+        token_uri.as_str(),
+        client_id,
+        &redirect_uri.to_string(),
+    ] {
+        add(field);
+    }
+    let (method, secret) = match client_auth {
+        ClientAuth::None => ("none", ""),
+        ClientAuth::Post(secret) => ("post", secret.expose()),
+        ClientAuth::Basic(secret) => ("basic", secret.expose()),
+    };
+    add(method);
+    add(secret);
+    add(&scopes.join(" "));
+    add(resource.as_deref().unwrap_or_default());
+    for (key, value) in auth_uri_fields {
+        add(key);
+        add(value);
+    }
+    digest
+        .finalize()
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}

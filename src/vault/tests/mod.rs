@@ -1,0 +1,11 @@
+//! Tests of the vault, by subject.
+
+mod invariants;
+mod job;
+mod model;
+mod provider;
+mod reload;
+mod scale;
+mod snapshot;
+mod step_table;
+mod times;

@@ -1,0 +1,46 @@
+//! Ten thousand accounts.
+
+use std::time::Duration;
+
+use super::reload::log_in;
+use crate::vault::Vault;
+use crate::vault::answer::Shown;
+use crate::vault::order::Task;
+use crate::vault::test_support::{account, at, config, grant, now};
+
+const ACCOUNTS: usize = 10_000;
+
+#[test]
+fn ten_thousand_accounts_are_due_at_once_and_each_is_served() {
+    let names: Vec<String> = (0..ACCOUNTS).map(|n| format!("account {n}")).collect();
+    let config = config(names.iter().map(|name| account(name)));
+    let mut vault = Vault::new(&config);
+    for name in &names {
+        log_in(&mut vault, name, Some(name));
+    }
+    assert_eq!(vault.next_deadline(), Some(at(3510)));
+    assert!(vault.tick(at(3509)).is_empty());
+
+    let orders = vault.tick(at(3510));
+    assert_eq!(orders.len(), ACCOUNTS);
+    assert_eq!(vault.next_deadline(), Some(at(3600)));
+    for order in &orders {
+        assert!(matches!(order.task, Task::Refresh));
+        let token = vault.refresh_token(&order.ticket).unwrap();
+        assert_eq!(token.expose(), order.account.name.as_str());
+        vault.refresh_done(&order.ticket, Ok(grant("new", Some(3600), None)), at(3511));
+    }
+    assert_eq!(vault.next_deadline(), Some(at(3511 + 3510)));
+    for name in &names {
+        let (shown, orders) = vault.show(name, Duration::ZERO, at(3600));
+        assert!(matches!(shown, Some(Shown::Token(token)) if token.expose() == "new"));
+        assert!(orders.is_empty());
+    }
+
+    let dump = vault.dump(now(3600)).unwrap();
+    let mut other = Vault::new(&config);
+    let (report, _) = other.restore(dump.expose(), now(3601)).unwrap();
+    assert_eq!(report.restored, ACCOUNTS);
+    assert!(vault.reload(&config, false, at(3602)).is_empty());
+    assert_eq!(vault.status(now(3602)).accounts.len(), ACCOUNTS);
+}

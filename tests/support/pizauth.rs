@@ -1,0 +1,340 @@
+//! The real program in a directory of its own: starting it, asking it, ending it.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File};
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::wait::{wait_for, wait_until};
+
+/// What everything in these tests that is secret has in it, and no log may have.
+pub const SECRET: &str = "SECRET";
+
+/// One user of pizauth. The server, where there is one, ends with it.
+pub struct Pizauth {
+    dir: PathBuf,
+    /// The server, where it is in the foreground.
+    child: Option<Child>,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Run {
+    /// Its exit code; -1 where a signal ended it.
+    pub code: i32,
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub err: String,
+}
+
+impl Run {
+    /// The run, if its exit code is this one.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:?}");
+        self
+    }
+}
+
+impl Pizauth {
+    /// A user without a configuration.
+    pub fn new() -> Self {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("pizauth-{}-{number}", std::process::id()));
+        let user = Self { dir, child: None };
+        for part in ["", "run", "config", "home", "bin"] {
+            DirBuilder::new()
+                .mode(0o700)
+                .create(user.dir.join(part))
+                .unwrap();
+        }
+        user
+    }
+
+    /// A user with this configuration.
+    pub fn with_config(config: &str) -> Self {
+        let user = Self::new();
+        user.write_config(config);
+        user
+    }
+
+    /// A user with this configuration and a server that is ready: in the foreground, so that what
+    /// it logs can be shown where a test fails.
+    #[track_caller]
+    pub fn start(config: &str) -> Self {
+        let mut user = Self::with_config(config);
+        user.start_foreground();
+        user
+    }
+
+    /// The user's own directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// `$XDG_RUNTIME_DIR`.
+    pub fn runtime_dir(&self) -> PathBuf {
+        self.dir.join("run")
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join("run/pizauth/pizauth.sock")
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.dir.join("run/pizauth/pizauth.lock")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.dir.join("log")
+    }
+
+    /// The configuration file.
+    pub fn config_file(&self) -> PathBuf {
+        self.dir.join("config/pizauth.conf")
+    }
+
+    /// Puts another configuration in the place of what is there, in one step.
+    pub fn write_config(&self, text: &str) {
+        let new = self.dir.join("config/new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.config_file()).unwrap();
+    }
+
+    /// The program with this user's environment and nothing else from ours.
+    pub fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pizauth"));
+        command.args(arguments);
+        self.set_environment(&mut command);
+        command
+    }
+
+    /// Gives a command this user's environment.
+    pub fn set_environment(&self, command: &mut Command) {
+        let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+        command
+            .env_clear()
+            .env("PATH", path)
+            .env("SHELL", "/bin/sh")
+            .env("LC_ALL", "C")
+            .env("HOME", self.dir.join("home"))
+            .env("XDG_CONFIG_HOME", self.dir.join("config"))
+            .env("XDG_RUNTIME_DIR", self.runtime_dir())
+            .current_dir(&self.dir)
+            .stdin(Stdio::null());
+    }
+
+    /// Runs a command to its end.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        run(&mut self.command(arguments))
+    }
+
+    /// Runs a command to its end with this on its standard input.
+    #[track_caller]
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Run {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_owned();
+        let writer = thread::Builder::new();
+        let writer = writer
+            // A command that fails early reads nothing.
+            .spawn(move || drop(stdin.write_all(input.as_bytes())))
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        finished(output)
+    }
+
+    /// `pizauth show ACCOUNT`.
+    #[track_caller]
+    pub fn show(&self, account: &str) -> Run {
+        self.run(&["show", account])
+    }
+
+    /// The access token, which there must be.
+    #[track_caller]
+    pub fn token(&self, account: &str) -> String {
+        let run = self.show(account).expect(0);
+        assert_eq!(run.err, "");
+        run.out.strip_suffix('\n').unwrap().to_owned()
+    }
+
+    /// The URL that `show` asks the user to log in at.
+    #[track_caller]
+    pub fn url(&self, account: &str) -> String {
+        url_in(&self.show(account))
+    }
+
+    /// What `status --json` says of an account.
+    #[track_caller]
+    pub fn status(&self, account: &str) -> Value {
+        let run = self.run(&["status", "--json"]).expect(0);
+        let status: Value = serde_json::from_str(&run.out).unwrap();
+        let accounts = status["accounts"].as_array().unwrap();
+        let found = accounts.iter().find(|it| it["account"] == account);
+        found.unwrap_or_else(|| panic!("{run:?}")).clone()
+    }
+
+    /// The account's state, as `status --json` has it.
+    #[track_caller]
+    pub fn state(&self, account: &str) -> String {
+        self.status(account)["state"].as_str().unwrap().to_owned()
+    }
+
+    /// What `info -j` says of the server.
+    #[track_caller]
+    pub fn info(&self) -> Value {
+        let run = self.run(&["info", "-j"]).expect(0);
+        let info: Value = serde_json::from_str(&run.out).unwrap();
+        info["server"].clone()
+    }
+
+    /// Where the redirect listener listens.
+    #[track_caller]
+    pub fn listeners(&self) -> Vec<String> {
+        let info = self.info();
+        let listeners = info["http_listen"].as_array().unwrap();
+        let text = |it: &Value| it.as_str().unwrap().to_owned();
+        listeners.iter().map(text).collect()
+    }
+
+    /// Starts a server in the background, as users do.
+    #[track_caller]
+    pub fn start_background(&self) {
+        self.run(&["server"]).expect(0);
+    }
+
+    /// Starts a server in the foreground, and waits until it is ready.
+    #[track_caller]
+    pub fn start_foreground(&mut self) {
+        self.start_foreground_with(|_| ());
+    }
+
+    /// The same, with another environment for example.
+    #[track_caller]
+    pub fn start_foreground_with(&mut self, change: impl FnOnce(&mut Command)) {
+        let log = File::create(self.log_file()).unwrap();
+        let mut command = self.command(&["server", "-d", "-vv"]);
+        command.stdout(Stdio::null()).stderr(log);
+        change(&mut command);
+        let child = self.child.insert(command.spawn().unwrap());
+        let log = self.dir.join("log");
+        wait_until("the server is ready", || {
+            let text = fs::read_to_string(&log).unwrap();
+            assert!(child.try_wait().unwrap().is_none(), "it ended: {text}");
+            text.contains("ready, with")
+        });
+    }
+
+    /// What the server in the foreground has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// The server's process, where there is one.
+    pub fn pid(&self) -> Option<Pid> {
+        // Trying the lock itself would be in the way of a server that is about to start.
+        UnixStream::connect(self.socket()).ok()?;
+        let pid = fs::read_to_string(self.lock()).ok()?;
+        Some(Pid::from_raw(pid.trim().parse().ok()?))
+    }
+
+    /// Sends the server a signal.
+    #[track_caller]
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid().expect("there is a server"), signal).unwrap();
+    }
+
+    /// Waits for the end of the server in the foreground.
+    #[track_caller]
+    pub fn wait_for_end(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("there is a server");
+        wait_for("the server ends", || child.try_wait().unwrap())
+    }
+
+    /// Ends the server in the foreground and starts another one.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.run(&["shutdown"]).expect(0);
+        assert!(self.wait_for_end().success());
+        self.start_foreground();
+    }
+
+    /// Ends whatever server there is, by its id.
+    fn end(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if let Some(pid) = self.pid() {
+            let _ = kill(pid, Signal::SIGKILL);
+            wait_until("the server's process is gone", || {
+                kill(pid, None) == Err(Errno::ESRCH) || is_zombie(pid)
+            });
+        }
+    }
+}
+
+impl Drop for Pizauth {
+    fn drop(&mut self) {
+        self.end();
+        let log = self.log();
+        let _ = fs::remove_dir_all(&self.dir);
+        if thread::panicking() {
+            eprintln!("--- the server's log:\n{log}---");
+        } else {
+            assert!(!log.contains(SECRET), "a secret in the log: {log}");
+        }
+    }
+}
+
+/// A process that has ended and waits for its parent, which may be slow.
+pub fn is_zombie(pid: Pid) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+}
+
+/// Runs any command to its end.
+#[track_caller]
+pub fn run(command: &mut Command) -> Run {
+    finished(command.output().unwrap())
+}
+
+fn finished(output: std::process::Output) -> Run {
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// The URL that a command asked the user to log in at.
+#[track_caller]
+pub fn url_in(run: &Run) -> String {
+    assert_eq!(run.code, 3, "{run:?}");
+    assert_eq!(run.out, "");
+    let url = run
+        .err
+        .strip_prefix("ERROR - Token unavailable until authorised with URL ");
+    let url = url.and_then(|url| url.strip_suffix('\n'));
+    url.unwrap_or_else(|| panic!("{run:?}")).to_owned()
+}
