@@ -24,7 +24,6 @@ const ALL = [
   dumpAndRestore, restoreExpired, reloadAndRevoke,
   confidential, redirectUris, twoAccounts,
   privateAuthority, throughProxy,
-
 ];
 /** Scenarios at once: they wait for tokens to expire more than they work. */
 const AT_ONCE = 3;
