@@ -18,13 +18,12 @@ import { refreshByCommand, refreshInTime, shortLived } from './scenarios/refresh
 import { refusal, strangeRedirects } from './scenarios/refusal.mjs';
 
 const ALL = [
-  refreshInTime, login, shortLived, roundTrip, otherPrograms, mailAcrossEvents,
+  refreshInTime, login, shortLived, roundTrip, otherPrograms, mailAcrossEvents, djangoOauthToolkit, glewlwyd,
   refreshByCommand, refusal, strangeRedirects,
   outage, outageByHand, revokedThere, amnesia, strangerClient,
   dumpAndRestore, restoreExpired, reloadAndRevoke,
   confidential, redirectUris, twoAccounts,
   privateAuthority, throughProxy,
-  djangoOauthToolkit, glewlwyd,
 ];
 /** Scenarios at once: they wait for tokens to expire more than they work. */
 const AT_ONCE = 3;

@@ -6,9 +6,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { PASSWORD, forms } from './browser.mjs';
-import { command, freePort, listening, must, mustEqual, until } from './harness.mjs';
+import { Verdict, command, freePort, listening, must, mustEqual, until } from './harness.mjs';
 import { INSPECTOR, introspect } from './provider.mjs';
 
+/** Django makes its tables first, which takes a busy machine a while. */
+const START = 90_000;
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 
 /** The way through django-oauth-toolkit's pages; the login page is Django's own. */
@@ -29,8 +31,10 @@ export class DjangoProvider {
     const log = path.join(dir, 'log');
     stage.clue(() => `django's log:\n${fs.readFileSync(log, 'utf8').split('\n').slice(-12).join('\n')}`);
     const child = stage.start('/usr/bin/python3', [path.join(HERE, 'django_provider.py'), port, dir, life], { env, log });
-    await until('django-oauth-toolkit to listen', () => listening(port));
-    must(child.status === undefined, 'django-oauth-toolkit has ended');
+    await until('django-oauth-toolkit to listen', () => {
+      if (child.status !== undefined) throw new Verdict('django-oauth-toolkit has ended');
+      return listening(port);
+    }, START);
     return new DjangoProvider(`http://127.0.0.1:${port}`);
   }
 
