@@ -81,7 +81,7 @@ fn the_command_waits_for_the_answer() {
     let gate = provider.gate();
     provider.script(Answer::own().after(&gate));
     let before = user.token("a");
-    let mut refresh = user.command(&["refresh", "a"]).spawn().unwrap();
+    let mut refresh = user.spawn(&["refresh", "a"]);
     provider.wait_for_refreshes(1);
     assert_eq!(user.token("a"), before, "show does not wait");
     assert_eq!(user.status("a")["busy"], true);
@@ -129,7 +129,7 @@ fn many_who_ask_at_once_make_one_refresh() {
     for round in 1..=3 {
         let gate = provider.gate();
         provider.script(Answer::own().after(&gate));
-        let ask = |_| user.command(&["refresh", "a"]).spawn().unwrap();
+        let ask = |_| user.spawn(&["refresh", "a"]);
         let asking: Vec<_> = (0..30).map(ask).collect();
         provider.wait_for_refreshes(1 + round);
         wait_until("it is under way", || user.status("a")["busy"] == true);
@@ -178,7 +178,7 @@ fn a_hanging_endpoint_delays_nobody_else() {
     log_in(&alive, &user.url("alive"));
     let gate = dead.gate();
     dead.rule(move |it| (it.client() == "mail").then(|| Answer::own().after(&gate)));
-    let ask = |name: &&str| user.command(&["refresh", name]).spawn().unwrap();
+    let ask = |name: &&str| user.spawn(&["refresh", name]);
     let asking: Vec<_> = names.iter().map(ask).collect();
     dead.wait_for_refreshes(names.len());
     for _ in 0..5 {
