@@ -1,5 +1,10 @@
 //! Dumps: what is in them, and what restoring them does and does not do.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "tests and their helpers report by panicking"
+)]
+
 mod support;
 
 use serde_json::Value;

@@ -28,7 +28,7 @@ fn before_expiry_without_being_asked() {
     let provider = Provider::start();
     provider.set_lifetime(Some(4));
     let user = Pizauth::start(&provider.account("a", "refresh_before_expiry = 2s;"));
-    let start = Instant::now();
+    let start = now();
     log_in(&provider, &user.url("a"));
     let mut seen = Vec::new();
     wait_until("three refreshes", || {
@@ -51,7 +51,7 @@ fn before_expiry_without_being_asked() {
 fn at_least_every_so_often() {
     let (provider, user) = set_up("refresh_at_least = 1s;");
     let before = user.token("a");
-    let start = Instant::now();
+    let start = now();
     provider.wait_for_refreshes(2);
     assert!(start.elapsed() >= Duration::from_millis(1500));
     wait_until("another token", || user.token("a") != before);
@@ -202,7 +202,7 @@ fn a_token_is_never_shown_past_its_expiry() {
         it.field("refresh_token")
             .map(|_| Answer::of(500, "text/plain", ""))
     });
-    let start = Instant::now();
+    let start = now();
     log_in(&provider, &url);
     let run = wait_for("the token's end", || {
         let asked = start.elapsed();
@@ -247,7 +247,7 @@ fn transient_error_if_cmd_decides_about_repeated_failures() {
     for (code, state) in [(0, "expired"), (1, "pending")] {
         let provider = Provider::start();
         provider.set_lifetime(Some(1));
-        let user = Pizauth::new();
+        let mut user = Pizauth::new();
         let asked = Record::new(&user, "asked");
         let script = format!("{}; exit {code}", asked.script("$PIZAUTH_ACCOUNT"));
         let option = format!(
@@ -255,7 +255,6 @@ fn transient_error_if_cmd_decides_about_repeated_failures() {
             support::provider::quoted(&script)
         );
         user.write_config(&provider.account("a", &option));
-        let mut user = user;
         user.start_foreground();
         let url = user.url("a");
         provider.rule(|it| {

@@ -1,5 +1,10 @@
 //! Reading the configuration again: what changes, what stays, and that a bad file changes nothing.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "tests and their helpers report by panicking"
+)]
+
 mod support;
 
 use std::net::{TcpListener, TcpStream};
@@ -83,14 +88,13 @@ fn another_refresh_policy_is_in_force_at_once() {
 fn another_authority_drops_the_token() {
     let provider = Provider::start();
     let plain = provider.account("a", "");
-    let user = Pizauth::new();
+    let mut user = Pizauth::new();
     let events = Record::new(&user, "events");
     let events_cmd = format!(
         "token_event_cmd = {};\n",
         events.command("$PIZAUTH_ACCOUNT $PIZAUTH_EVENT")
     );
     user.write_config(&format!("{events_cmd}{plain}"));
-    let mut user = user;
     user.start_foreground();
     let changed = [
         provider.account("a", "client_secret = \"SECRET\";"),
@@ -258,15 +262,14 @@ fn a_port_that_is_taken_changes_nothing() {
 #[test]
 fn a_login_that_lost_its_listener_is_asked_for_anew() {
     let provider = Provider::start();
-    let user = Pizauth::new();
+    let mut user = Pizauth::new();
     let asked = Record::new(&user, "asked");
     let config = format!("auth_notify_cmd = {};\n", asked.command("$PIZAUTH_URL"))
         + &provider.account("a", "");
     user.write_config(&config);
-    let mut user = user;
     user.start_foreground();
     let old = user.url("a");
-    assert_eq!(asked.wait_for_lines(1), [old.clone()]);
+    assert_eq!(asked.wait_for_lines(1)[0], old);
     reload(
         &user,
         &format!("http_listen = \"127.0.0.1:{}\";\n{config}", free_port()),
