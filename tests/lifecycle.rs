@@ -1,5 +1,10 @@
 //! A server's life: starting, failing to start, being the only one, ending.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "tests and their helpers report by panicking"
+)]
+
 mod support;
 
 use std::fs::{self, Permissions};

@@ -41,6 +41,11 @@ pub fn field(url: &str, name: &str) -> Option<String> {
     found.map(|(_, value)| value)
 }
 
+/// The redirect URI in an authorisation URL, with this query.
+pub fn back(url: &str, query: &str) -> String {
+    format!("{}?{query}", field(url, "redirect_uri").unwrap())
+}
+
 /// Goes to the provider at `url`, consents, and comes back to pizauth.
 #[track_caller]
 pub fn log_in(provider: &Provider, url: &str) -> Page {

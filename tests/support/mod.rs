@@ -33,4 +33,4 @@ pub use browser::{Page, fields, log_in, visit, visit_at};
 pub use pizauth::{Pizauth, Run};
 pub use provider::{Answer, Gate, Provider, Request};
 pub use record::Record;
-pub use wait::{DEADLINE, wait_for, wait_until};
+pub use wait::{DEADLINE, now, wait_for, wait_until};

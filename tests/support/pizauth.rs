@@ -143,6 +143,14 @@ impl Pizauth {
         run(&mut self.command(arguments))
     }
 
+    /// Starts a command, of whose output nobody wants to know.
+    #[track_caller]
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
     /// Runs a command to its end with this on its standard input.
     #[track_caller]
     pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Run {

@@ -9,6 +9,11 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 /// How often a condition is looked at.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// The time, to measure how long something took.
+pub fn now() -> Instant {
+    Instant::now()
+}
+
 /// Waits until `look` finds something.
 #[track_caller]
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
