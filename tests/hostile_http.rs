@@ -1,5 +1,11 @@
 //! Whoever attacks the redirect listener delays no login, costs little, and gets a page.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "helpers of tests: a panic is how they report, and they have clocks of their own"
+)]
+
 mod support;
 
 use std::io::Write;
@@ -147,7 +153,7 @@ fn rubbish_gets_a_page_or_nothing() {
         b"\xff",
         b"Host: evil.example",
     ];
-    for round in 0..2000 {
+    for round in 0..1500 {
         let mut bytes = Vec::new();
         for _ in 0..random.below(12) {
             bytes.extend_from_slice(random.pick(&words));

@@ -1,6 +1,12 @@
 //! A provider that answers badly, slowly or without end costs no login, and delays no other
 //! account.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "helpers of tests: a panic is how they report, and they have clocks of their own"
+)]
+
 mod support;
 
 use std::io::Write;

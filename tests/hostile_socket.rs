@@ -1,5 +1,11 @@
 //! Whoever attacks the control socket delays nobody, costs little, and is told what was wrong.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "helpers of tests: a panic is how they report, and they have clocks of their own"
+)]
+
 mod support;
 
 use std::io::Write;
@@ -209,7 +215,7 @@ fn rubbish_and_clients_that_leave_change_nothing() {
         b"\xff\xfe",
         b"refresh\tnobody",
     ];
-    for round in 0..2500 {
+    for round in 0..1500 {
         let mut bytes = Vec::new();
         for _ in 0..random.below(6) {
             bytes.extend_from_slice(random.pick(&words));

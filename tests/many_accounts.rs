@@ -1,6 +1,12 @@
 //! Thousands of accounts that are due at once: bounded threads and memory, everybody is answered
 //! meanwhile, and a dead endpoint starves no other one.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "helpers of tests: a panic is how they report, and they have clocks of their own"
+)]
+
 mod support;
 
 use std::io::Read;
@@ -35,7 +41,7 @@ fn slow_but_alive(stream: TcpStream) {
     let body = r#"{"access_token":"fresh","token_type":"Bearer","expires_in":3600}"#;
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
     let length = format!("Content-Length: {}\r\n\r\n", body.len());
-    send(&stream, format!("{head}{length}{body}").as_bytes());
+    send(stream, format!("{head}{length}{body}").as_bytes());
 }
 
 /// Holds the connection open without a word.
