@@ -9,6 +9,7 @@ use crate::clock::{self, Moment};
 use crate::secret::SecretText;
 use crate::server::Server;
 use crate::server::shell::{self, Command};
+use crate::vault::Vault;
 use crate::vault::keeping::Keeping;
 
 /// How long `persist_cmd` may take: encrypting may need an agent, which may be slow.
@@ -203,13 +204,13 @@ impl Work {
         let Some(script) = &settings.config.persist_cmd else {
             return;
         };
-        let (empty, dump) = server
-            .shared
-            .look(|vault, now| (!vault.holds_tokens(), vault.dump(now)));
+        let snapshot = server.shared.look(Vault::snapshot);
+        let empty = snapshot.is_empty();
         if !self.keeping.allows(empty) {
             return;
         }
-        let result = dump
+        let result = snapshot
+            .text()
             .map_err(|error| error.to_string())
             .and_then(|dump| hand_over(script, &dump));
         match result {
