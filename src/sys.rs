@@ -6,11 +6,14 @@ use std::io;
 use std::mem::{offset_of, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::SigSet;
 use nix::unistd::{ForkResult, Pid};
 
 /// The longest path that a Unix socket can have here, in bytes: the kernel's field less its NUL.
@@ -195,6 +198,14 @@ pub fn raise_descriptor_limit() {
         // A refusal leaves what was there, which is enough in ordinary use.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
+}
+
+/// Has `command` run with no signal blocked, whatever this thread blocks: programs inherit that,
+/// and most cannot be ended by ctrl-c or a plain kill then.
+#[expect(unsafe_code, reason = "what is done between fork and exec")]
+pub fn unblock_signals(command: &mut Command) -> &mut Command {
+    // SAFETY: a system call that allocates nothing and takes no lock.
+    unsafe { command.pre_exec(|| Ok(SigSet::empty().thread_set_mask()?)) }
 }
 
 /// Waits until `child` has ended, without collecting it: its id stays its own until the caller

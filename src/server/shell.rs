@@ -109,7 +109,8 @@ fn converse(command: &Command, input: Option<&[u8]>) -> Finished {
 fn start(command: &Command, piped: bool) -> io::Result<Child> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let pipe = || if piped { Stdio::piped() } else { Stdio::null() };
-    Process::new(shell.unwrap_or_else(|| FALLBACK_SHELL.into()))
+    let mut process = Process::new(shell.unwrap_or_else(|| FALLBACK_SHELL.into()));
+    sys::unblock_signals(&mut process)
         .arg("-c")
         .arg(&command.script)
         .envs(
@@ -147,6 +148,7 @@ fn finish(mut child: Child, limit: Duration, left: Duration) -> Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::signal::SigSet;
 
     fn command(script: &str, limit: Duration) -> Command {
         Command {
@@ -162,6 +164,14 @@ mod tests {
         let script = "test \"$PIZAUTH_ACCOUNT\" = \"a 'b' \\$c\" && exit 7";
         let ended = run(&command(script, Duration::from_secs(30)));
         assert_eq!(ended.code(), Some(7), "{ended}");
+    }
+
+    #[test]
+    fn signals_that_the_server_waits_for_reach_the_command() {
+        SigSet::all().thread_block().unwrap();
+        let ended = run(&command("kill -TERM $$", Duration::from_secs(30)));
+        SigSet::all().thread_unblock().unwrap();
+        assert_eq!(ended.to_string(), "was ended by signal 15");
     }
 
     #[test]

@@ -13,7 +13,7 @@ fn handled() -> SigSet {
 }
 
 /// Keeps the signals for [`run`]. To be called before there are threads, which inherit it; the
-/// user's commands do not.
+/// user's commands would, too (see [`crate::sys::unblock_signals`]).
 pub(super) fn block() -> nix::Result<()> {
     handled().thread_block()
 }
