@@ -181,6 +181,27 @@ pub fn hide_memory() -> io::Result<()> {
     Ok(())
 }
 
+/// Has freed memory go back to the system: an attack, or a thousand refreshes at once, must not
+/// leave a process behind that is large for weeks.
+pub fn give_memory_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    limit_malloc();
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "mallopt has no safe wrapper")]
+fn limit_malloc() {
+    /// Larger blocks are the system's own. By itself glibc raises this with each one that is freed.
+    const LARGE: i32 = 256 * 1024;
+    /// By itself glibc has up to eight for each processor, each with its own remains.
+    const ARENAS: i32 = 2;
+    // SAFETY: no memory is passed, and there is one thread.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        libc::mallopt(libc::M_ARENA_MAX, ARENAS);
+    }
+}
+
 /// How many descriptors this process may have.
 #[must_use]
 pub fn descriptor_limit() -> usize {

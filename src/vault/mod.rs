@@ -26,6 +26,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use self::answer::{LoggedIn, Refreshed, Refreshing, Returned, Shown};
 use self::entry::{Entry, LastError, digest, policy};
 use self::order::{Order, Outcome, Ticket};
@@ -320,8 +322,8 @@ impl Vault {
         let mut orders = self.apply(ticket.account.as_str(), input(result), now);
         if let Some(account) = through {
             // The others of the same provider have no reason to wait any longer.
-            let origin = account.authority.token_uri.origin();
-            orders.extend(self.try_again(|other| other.token_uri.origin() == origin, now));
+            let reached = &account.authority.token_uri;
+            orders.extend(self.try_again(|other| same_server(&other.token_uri, reached), now));
         }
         orders
     }

@@ -57,7 +57,8 @@ fn pause(
 ) -> Attempt {
     Attempt::Backoff {
         until: now + backoff(failures.streak, retry_after, now, policy),
-        not_before: now + retry_after.unwrap_or_default(),
+        // However often others get through: this account may fail for reasons of its own.
+        not_before: now + backoff(1, retry_after, now, policy),
         failures,
     }
 }

@@ -89,7 +89,8 @@ pub enum Attempt {
     Backoff {
         /// When.
         until: Moment,
-        /// Before when the provider wants none, whatever happens.
+        /// Before when there is none, whatever happens but the user's own wish: the provider asked
+        /// for it, or the last try is not long ago.
         not_before: Moment,
         /// What went before.
         failures: Failures,
