@@ -102,7 +102,7 @@ fn every_command_is_understood() {
 fn the_server_s_options_are_understood() {
     let plain = interpreted(&["server"]);
     assert_eq!(plain, Command::Server(ServerOptions::default()));
-    let all = interpreted(&["server", "-dvv", "-c", "my.conf", "-v"]);
+    let all = interpreted(&["server", "-dvv", "--replace", "-c", "my.conf", "-v"]);
     let expected = ServerOptions {
         replace: true,
         config: Some("my.conf".into()),

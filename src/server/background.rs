@@ -106,6 +106,7 @@ pub(super) fn harden() -> io::Result<()> {
         log::warn!("other programs of this user may be able to read this one's memory: {error}");
     }
     sys::raise_descriptor_limit();
+    sys::give_memory_back();
     signals::block()?;
     Ok(())
 }

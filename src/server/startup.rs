@@ -306,23 +306,6 @@ fn end_because(server: &Server, what: &str, error: &io::Error) {
     server.shut_down(None);
 }
 
-<<<<<<< HEAD
-=======
-/// What sets a daemon apart, in a fixed order, before there are threads and secrets.
-fn become_a_daemon(mut lock: &File) -> io::Result<()> {
-    lock.set_len(0)?;
-    writeln!(lock, "{}", std::process::id())?;
-    std::env::set_current_dir("/")?;
-    if let Err(error) = sys::hide_memory() {
-        log::warn!("other programs of this user may be able to read this one's memory: {error}");
-    }
-    sys::raise_descriptor_limit();
-    sys::give_memory_back();
-    signals::block()?;
-    Ok(())
-}
-
->>>>>>> w-hostile
 fn run_startup_cmd(server: &Server) {
     if let Some(script) = &server.shared.settings().config.startup_cmd {
         server.notifier.queue(Command {

@@ -449,3 +449,7 @@ impl Vault {
             .filter(|entry| entry.generation == ticket.generation)
     }
 }
+
+fn same_server(a: &Url, b: &Url) -> bool {
+    a.host() == b.host() && a.port_or_known_default() == b.port_or_known_default()
+}
