@@ -36,6 +36,9 @@ pub struct ServerOptions {
     /// Stay in the foreground, and log to standard error
     #[arg(short = 'd')]
     pub foreground: bool,
+    /// Take over from the running server, its sockets and tokens, without interruption
+    #[arg(long)]
+    pub replace: bool,
     /// Log more; repeat for more still
     #[arg(short = 'v', action = ArgAction::Count)]
     pub verbosity: u8,

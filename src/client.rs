@@ -196,6 +196,8 @@ pub enum ClientError {
     Connect(PathBuf, io::Error),
     /// The socket is another user's.
     NotOurs(PathBuf, u32),
+    /// The connection was closed without a word.
+    Closed,
     /// The connection failed.
     Talk(io::Error),
     /// What came back is not a reply.
@@ -211,6 +213,7 @@ impl fmt::Display for ClientError {
             Self::NoAnswer => f.write_str(
                 "the pizauth server does not answer: try again, or restart it if that persists",
             ),
+            Self::Closed => BadReply::CutOff.fmt(f),
             Self::SocketTooLong(path) => write!(
                 f,
                 "the socket's path '{}' is longer than the {MAX_SOCKET_PATH} bytes that the system \

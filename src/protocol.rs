@@ -56,6 +56,8 @@ pub enum Request {
     Dump,
     /// Take the token state from this dump.
     Restore(SecretText),
+    /// Hand everything over to the process that asks. It names the format that it understands.
+    Replace(u32),
     /// End.
     Shutdown,
 }
@@ -85,6 +87,12 @@ impl Wanted {
 }
 
 impl Request {
+    /// Whether asking twice does no more than asking once.
+    #[must_use]
+    pub const fn may_be_repeated(&self) -> bool {
+        !matches!(self, Self::Shutdown | Self::Replace(_))
+    }
+
     /// How long the server may take over this request, beside what the machine needs.
     #[must_use]
     pub fn time(&self) -> Duration {
@@ -112,6 +120,29 @@ pub enum Reply {
     /// It cannot be done, for this reason (which may have several lines).
     Error(String),
 }
+
+/// The format of what one server hands to the next: the only one that this program knows.
+pub const HANDOVER_FORMAT: u32 = 1;
+
+/// The first bytes of a hand-over: how many follow. Sent together with the descriptors.
+#[must_use]
+pub fn handover_head(length: usize) -> String {
+    format!("{HANDOVER_KIND} {length}\n")
+}
+
+/// What a head announces: a hand-over, or a reply which says why there is none; and its length.
+#[must_use]
+pub fn read_handover_head(line: &str) -> Option<(bool, usize)> {
+    let (kind, length) = line.split_once(' ')?;
+    let length = length.parse().ok().filter(|length| *length <= MAX_REPLY)?;
+    Some((kind == HANDOVER_KIND, length))
+}
+
+const HANDOVER_KIND: &str = "handover";
+/// The new server's word that it can begin.
+pub const HANDOVER_READY: &[u8] = b"ready\n";
+/// The old server's word that it has ended.
+pub const HANDOVER_DONE: &[u8] = b"done\n";
 
 /// Every account's state.
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]

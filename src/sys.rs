@@ -4,7 +4,8 @@
 
 use std::io;
 use std::mem::{offset_of, size_of};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -15,6 +16,9 @@ use nix::unistd::{ForkResult, Pid};
 /// The longest path that a Unix socket can have here, in bytes: the kernel's field less its NUL.
 pub const MAX_SOCKET_PATH: usize =
     size_of::<libc::sockaddr_un>() - offset_of!(libc::sockaddr_un, sun_path) - 1;
+
+/// The most descriptors that are received at once: more than a server has listeners.
+const MOST_DESCRIPTORS: usize = 8;
 
 /// The user at the other end of a Unix socket.
 ///
@@ -50,6 +54,62 @@ pub fn fork() -> io::Result<ForkResult> {
 /// How many threads this process has, where that is easy to find out.
 fn thread_count() -> Option<usize> {
     Some(std::fs::read_dir("/proc/self/task").ok()?.count())
+}
+
+/// Sends bytes and descriptors over a Unix socket, in one piece.
+///
+/// # Errors
+/// Where the socket does not take all of it at once, or fails.
+pub fn send_with_descriptors(
+    stream: &UnixStream,
+    bytes: &[u8],
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+    let numbers: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&numbers)];
+    let slices = [io::IoSlice::new(bytes)];
+    let flags = MsgFlags::empty();
+    let sent = sendmsg::<()>(stream.as_raw_fd(), &slices, &rights, flags, None)?;
+    if sent == bytes.len() {
+        return Ok(());
+    }
+    Err(io::Error::other("the message was cut short"))
+}
+
+/// Receives bytes, and the descriptors that were sent with them: at most `MOST_DESCRIPTORS`.
+///
+/// # Errors
+/// Where the socket fails.
+pub fn receive_with_descriptors(
+    stream: &UnixStream,
+    bytes: &mut [u8],
+) -> io::Result<(usize, Vec<OwnedFd>)> {
+    use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+    let mut space = nix::cmsg_space!([RawFd; MOST_DESCRIPTORS]);
+    let mut slices = [io::IoSliceMut::new(bytes)];
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let flags = MsgFlags::empty();
+    let message = recvmsg::<()>(stream.as_raw_fd(), &mut slices, Some(&mut space), flags)?;
+    let mut descriptors = Vec::new();
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(numbers) = control {
+            descriptors.extend(numbers.into_iter().map(adopt));
+        }
+    }
+    Ok((message.bytes, descriptors))
+}
+
+/// Takes a descriptor over that came as a number: from the kernel, or from the process that started
+/// this one. To be called once for each.
+#[expect(unsafe_code, reason = "descriptors are handed over as numbers")]
+#[must_use]
+pub fn adopt(number: RawFd) -> OwnedFd {
+    use std::os::fd::FromRawFd;
+    // SAFETY: it was opened for this process, and nothing else in it knows the number.
+    unsafe { OwnedFd::from_raw_fd(number) }
 }
 
 /// Keeps descriptors that were open when the program began from what it starts. Those that it
@@ -118,6 +178,15 @@ pub fn hide_memory() -> io::Result<()> {
     Ok(())
 }
 
+/// How many descriptors this process may have.
+#[must_use]
+pub fn descriptor_limit() -> usize {
+    getrlimit(Resource::RLIMIT_NOFILE)
+        .ok()
+        .and_then(|(soft, _)| usize::try_from(soft).ok())
+        .unwrap_or(usize::MAX)
+}
+
 /// Allows as many descriptors as the hard limit does.
 pub fn raise_descriptor_limit() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
@@ -150,16 +219,14 @@ pub fn wait_for_end(child: Pid, limit: Duration) -> io::Result<bool> {
 
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "pidfd_open has no safe wrapper")]
-fn pidfd_open(process: Pid) -> io::Result<std::os::fd::OwnedFd> {
-    use std::os::fd::FromRawFd;
+fn pidfd_open(process: Pid) -> io::Result<OwnedFd> {
     // SAFETY: no memory is passed.
     let result = unsafe { libc::syscall(libc::SYS_pidfd_open, process.as_raw(), 0_u32) };
     let descriptor = i32::try_from(result).map_err(io::Error::other)?;
     if descriptor < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the kernel has just opened it for this process, and nobody else has it.
-    Ok(unsafe { std::os::fd::OwnedFd::from_raw_fd(descriptor) })
+    Ok(adopt(descriptor))
 }
 
 /// For systems where a process is not a descriptor: asks some times a second, while a command of

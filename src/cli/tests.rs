@@ -104,6 +104,7 @@ fn the_server_s_options_are_understood() {
     assert_eq!(plain, Command::Server(ServerOptions::default()));
     let all = interpreted(&["server", "-dvv", "-c", "my.conf", "-v"]);
     let expected = ServerOptions {
+        replace: true,
         config: Some("my.conf".into()),
         foreground: true,
         verbosity: 3,

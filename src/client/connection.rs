@@ -40,12 +40,30 @@ pub(super) const LIMITS: Limits = Limits {
     reply: MAX_REPLY + REPLY_HEAD,
 };
 
+/// How often a request is sent again that got no reply at all: the server that took it was about
+/// to be replaced by another one, which listens at the same socket.
+const REPEATS: u32 = 5;
+
 /// Sends the request to the server at `path` and reads its reply.
 pub(super) fn exchange(
     path: &Path,
     request: &Request,
     limits: &Limits,
 ) -> Result<Reply, ClientError> {
+    let mut repeats = if request.may_be_repeated() {
+        REPEATS
+    } else {
+        0
+    };
+    loop {
+        match exchange_once(path, request, limits) {
+            Err(ClientError::Closed) if repeats > 0 => repeats -= 1,
+            result => return result,
+        }
+    }
+}
+
+fn exchange_once(path: &Path, request: &Request, limits: &Limits) -> Result<Reply, ClientError> {
     let mut stream = connected(path, limits.silence + request.time())?;
     let owner = peer_uid(&stream).map_err(ClientError::Talk)?;
     if owner != geteuid().as_raw() && owner != 0 {
@@ -53,6 +71,12 @@ pub(super) fn exchange(
     }
     send(&mut stream, &request.encode())?;
     let received = read_all(&stream, limits.reply).map_err(talk)?;
+    if received
+        .as_ref()
+        .is_some_and(|received| received.is_empty())
+    {
+        return Err(ClientError::Closed);
+    }
     // What is longer than any reply is not one, wherever it ends.
     let received = received.ok_or_else(|| BadReply::NotUnderstood("it is too long".to_owned()))?;
     Ok(Reply::decode(&received)?)

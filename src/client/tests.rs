@@ -176,7 +176,7 @@ fn a_socket_that_cannot_be_used_is_named() {
 
 #[test]
 fn a_reply_that_was_cut_off_is_not_shown() {
-    for reply in ["", "tok", "token 6\n", "token 6\nya29."] {
+    for reply in ["tok", "token 6\n", "token 6\nya29."] {
         let server = FakeServer::answering(reply);
         let error = ask(&server).unwrap_err();
         assert!(

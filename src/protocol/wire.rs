@@ -92,6 +92,7 @@ impl Request {
                 let dump = dump.expose();
                 message(&["restore\t", &dump.len().to_string(), "\n", dump])
             }
+            Self::Replace(format) => message(&["replace\t", &format.to_string(), "\n"]),
             Self::Shutdown => message(&["shutdown\n"]),
         }
     }
@@ -115,6 +116,7 @@ impl Request {
             "status" => alone(verb, field, Self::Status)?,
             "info" => alone(verb, field, Self::Info)?,
             "dump" => alone(verb, field, Self::Dump)?,
+            "replace" => Self::Replace(format(field)?),
             "shutdown" => alone(verb, field, Self::Shutdown)?,
             "restore" => return dump(line, rest),
             _ => return Err(unknown_verb(line)),
@@ -170,10 +172,17 @@ fn wanted(fields: Option<&str>) -> Result<Wanted, String> {
     Ok(wanted)
 }
 
+fn format(field: Option<&str>) -> Result<u32, String> {
+    let format = field.and_then(|field| number(field.as_bytes()));
+    let format = format.and_then(|format| u32::try_from(format).ok());
+    format.ok_or_else(|| "'replace' needs the number of a format".to_owned())
+}
+
 /// The verbs that [`Request::decode`] knows.
 fn is_verb(line: &[u8]) -> bool {
     let verb = line.split(|&byte| byte == b'\t').next().unwrap_or(line);
-    let known: [&[u8]; 9] = [
+    let known: [&[u8]; 10] = [
+        b"replace",
         b"show",
         b"refresh",
         b"revoke",

@@ -3,9 +3,10 @@
 //! What can be answered from memory is answered at once, on the thread that accepts. What has to
 //! wait, for the provider or for a file, is done by a worker.
 
-use std::io::{self, Write};
+use std::collections::HashMap;
+use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::unistd::geteuid;
@@ -13,17 +14,24 @@ use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::protocol::{self, REFRESH_TIME, REQUEST_TIME, Reply, Request, Wanted};
+use crate::secret::SecretText;
 use crate::server::Server;
 use crate::server::intake::{Door, Framing, Refusal, Served, Waiting};
 use crate::server::replies::Sought;
 use crate::sys;
 use crate::vault::order::Ticket;
 
-/// How long a client may take to read its answer, where that does not fit into the socket.
-const REPLY_TIME: Duration = Duration::from_secs(10);
+/// How many clients may be waiting for one kind of chore. Each holds a descriptor.
+const CLIENTS_PER_CHORE: usize = 256;
+
+/// How many dumps may be waiting to be restored: each can be 16 MiB.
+const RESTORES: usize = 4;
 
 /// The control socket's side of the [`crate::server::intake`].
 pub(super) struct Control(pub(super) Arc<Server>);
+
+/// Who has asked for which chore.
+pub(super) type Asked = HashMap<&'static str, Vec<UnixStream>>;
 
 /// What a client of the control socket waits for.
 pub(super) enum Wait {
@@ -35,12 +43,12 @@ pub(super) enum Wait {
 
 impl Door for Control {
     type Wait = Wait;
-    type Listener = UnixListener;
+    type Listener = Arc<UnixListener>;
     type Stream = UnixStream;
     const CLIENTS: usize = 256;
     const TIME: Duration = REQUEST_TIME;
 
-    fn accept(&self, listener: &UnixListener) -> io::Result<Option<UnixStream>> {
+    fn accept(&self, listener: &Arc<UnixListener>) -> io::Result<Option<UnixStream>> {
         let (stream, _) = listener.accept()?;
         stream.set_nonblocking(true)?;
         let peer = sys::peer_uid(&stream)?;
@@ -77,6 +85,11 @@ impl Door for Control {
         }
     }
 
+    /// A client whose connection is closed without a word asks again.
+    fn send_on(&self, stream: UnixStream, _request: &[u8]) {
+        drop(stream);
+    }
+
     fn refuse(&self, stream: UnixStream, refusal: Refusal) {
         let reason = match refusal {
             Refusal::TimedOut => "the request did not arrive in time".into(),
@@ -84,6 +97,13 @@ impl Door for Control {
             Refusal::Bad(reason) => reason,
         };
         self.reply(stream, &Reply::Error(reason));
+    }
+}
+
+impl Server {
+    /// Who has asked for a chore that is not begun.
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,11 +115,16 @@ impl Control {
             Request::Refresh(account) => self.refresh(stream, account),
             Request::Revoke(account) => self.reply(stream, &server.revoke(&account)),
             Request::Info => self.reply(stream, &server.info()),
-            Request::Status => self.later(stream, |server| server.status()),
-            Request::Dump => self.later(stream, |server| server.dump()),
-            Request::Reload => self.later(stream, Server::reload_reply),
-            Request::Restore(dump) => {
-                self.later(stream, move |server| server.restore(dump.expose()))
+            Request::Status => self.later(stream, "status", |server| server.status()),
+            Request::Dump => self.later(stream, "dump", |server| server.dump()),
+            Request::Reload => self.later(stream, "reload", Server::reload_reply),
+            Request::Restore(dump) => self.restore(stream, dump),
+            Request::Replace(format) => {
+                let server = Arc::clone(server);
+                self.0
+                    .chores
+                    .submit("replace", move || server.hand_over(&stream, format));
+                Served::Done
             }
             Request::Shutdown => {
                 server.shut_down(Some(stream));
@@ -133,37 +158,53 @@ impl Control {
         })
     }
 
-    /// Sends a reply without waiting: what does not fit into the socket is sent by a worker.
+    /// Sends a reply without waiting.
     fn reply(&self, stream: UnixStream, reply: &Reply) -> Served<UnixStream, Wait> {
-        let bytes = reply.encode();
-        // A client that is gone already is its own affair.
-        let sent = (&stream).write(&bytes).unwrap_or(0);
-        if sent < bytes.len() {
-            self.0.clients.submit("slow", move || {
-                let _ = write_patiently(&stream, &bytes[sent..]);
+        self.0.outbox.send(stream, reply.encode());
+        Served::Done
+    }
+
+    /// Has the reply made by the one worker for what concerns all accounts. Those who ask for the
+    /// same before it is begun share it, so that many cost no more than one.
+    fn later(
+        &self,
+        stream: UnixStream,
+        kind: &'static str,
+        make: impl FnOnce(&Arc<Server>) -> Reply + Send + 'static,
+    ) -> Served<UnixStream, Wait> {
+        let mut asked = self.0.asked();
+        let clients = asked.entry(kind).or_default();
+        if clients.len() >= CLIENTS_PER_CHORE {
+            drop(asked);
+            return self.too_busy(stream);
+        }
+        clients.push(stream);
+        let is_ordered = clients.len() > 1;
+        drop(asked);
+        if !is_ordered {
+            let server = Arc::clone(&self.0);
+            self.0.chores.submit(kind, move || {
+                let clients = server.asked().remove(kind).unwrap_or_default();
+                server.outbox.send_all(clients, make(&server).encode());
             });
         }
         Served::Done
     }
 
-    /// Has the reply made by a worker. What concerns all accounts is worked through one after
-    /// another.
-    fn later(
-        &self,
-        stream: UnixStream,
-        make: impl FnOnce(&Arc<Server>) -> Reply + Send + 'static,
-    ) -> Served<UnixStream, Wait> {
+    fn restore(&self, stream: UnixStream, dump: SecretText) -> Served<UnixStream, Wait> {
+        if self.0.chores.waiting("restore") >= RESTORES {
+            return self.too_busy(stream);
+        }
         let server = Arc::clone(&self.0);
-        self.0.clients.submit("chores", move || {
-            let reply = make(&server);
-            let _ = write_patiently(&stream, &reply.encode());
+        self.0.chores.submit("restore", move || {
+            let reply = server.restore(dump.expose());
+            server.outbox.send(stream, reply.encode());
         });
         Served::Done
     }
-}
 
-fn write_patiently(mut stream: &UnixStream, bytes: &[u8]) -> io::Result<()> {
-    stream.set_nonblocking(false)?;
-    stream.set_write_timeout(Some(REPLY_TIME))?;
-    stream.write_all(bytes)
+    fn too_busy(&self, stream: UnixStream) -> Served<UnixStream, Wait> {
+        let reason = "the server has too many such requests: try again".into();
+        self.reply(stream, &Reply::TryLater(reason))
+    }
 }

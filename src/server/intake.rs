@@ -5,20 +5,23 @@
 //! until its time is over, and delays nobody: a request that is there already when its connection
 //! is accepted is served before anybody else is looked at. Knows nothing of what the requests say.
 
+mod door;
+mod news;
+
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zeroize::Zeroizing;
 
+pub(super) use self::door::{Door, Framing, Refusal, Served, Waiting};
+use self::news::Told;
+pub(super) use self::news::{Bell, Handle, News, news};
 use crate::clock::{self, Moment};
+use crate::sys;
 
 /// How much is read at once.
 const CHUNK: usize = 16 * 1024;
@@ -32,181 +35,14 @@ const ACCEPTS_IN_A_ROW: usize = 64;
 /// What all requests that are not whole yet may take up together.
 const MEMORY: usize = 64 * 1024 * 1024;
 
+/// The part of the system's descriptors that may be held at one door by those whose request is not
+/// whole yet, and the same again by those that wait: the server needs some itself, or the code of a
+/// login that has just come back could not be exchanged.
+const PART: usize = 8;
+
 /// For how long no connection is accepted after the system had no room for one. Without a pause
 /// the listener would be reported as ready again and again.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// How long to wait for an intake to put other listeners in use: it never blocks.
-const REPLACEMENT: Duration = Duration::from_secs(2);
-
-/// Where strangers come in.
-pub(super) trait Door {
-    /// What a client can wait for.
-    type Wait;
-    /// What is accepted from.
-    type Listener: AsFd;
-    /// A connection, which must not block.
-    type Stream: Read + Write + AsFd;
-    /// How many connections with an unfinished request there may be. The oldest one has to go
-    /// where there is one more.
-    const CLIENTS: usize;
-    /// How long a request may take to arrive.
-    const TIME: Duration;
-
-    /// Accepts a connection; `None` where it is not welcome.
-    fn accept(&self, listener: &Self::Listener) -> io::Result<Option<Self::Stream>>;
-    /// Whether `received`, of which the first `known` bytes were seen before, is a request.
-    fn framing(&self, received: &[u8], known: usize) -> Framing;
-    /// Serves a whole request, or says what it has to wait for. Must not block.
-    fn serve(
-        &self,
-        stream: Self::Stream,
-        request: Zeroizing<Vec<u8>>,
-    ) -> Served<Self::Stream, Self::Wait>;
-    /// Serves a client that waited, something having changed; gives it back where it has to wait
-    /// on. It must be served now where its time is `over`. Must not block.
-    fn resume(
-        &self,
-        client: Waiting<Self::Stream, Self::Wait>,
-        over: bool,
-    ) -> Served<Self::Stream, Self::Wait>;
-    /// Turns a client away. Must not block.
-    fn refuse(&self, stream: Self::Stream, refusal: Refusal);
-}
-
-/// What serving a request comes to.
-pub(super) enum Served<S, W> {
-    /// The client has its answer, or will be given it by somebody else.
-    Done,
-    /// The client waits.
-    Waits(Waiting<S, W>),
-}
-
-/// A client that waits for something to change.
-pub(super) struct Waiting<S, W> {
-    pub(super) stream: S,
-    pub(super) wait: W,
-    /// When its time is over.
-    pub(super) until: Moment,
-}
-
-/// How far a request has come.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Framing {
-    /// More must come.
-    NeedMore,
-    /// It is whole.
-    Whole,
-    /// It will not become a request.
-    Bad(String),
-}
-
-/// Why a client is turned away.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// It took too long.
-    TimedOut,
-    /// There are too many others.
-    Crowded,
-    /// It sent something that is no request, for this reason.
-    Bad(String),
-}
-
-/// Wakes an [`Intake`] up.
-pub(super) struct Bell {
-    wake: UnixStream,
-    /// Whether a client waits for a change.
-    wanted: AtomicBool,
-}
-
-/// Puts other listeners in the place of those that an [`Intake`] has.
-pub(super) struct Handle<L> {
-    sender: Sender<Replacement<L>>,
-    bell: Arc<Bell>,
-}
-
-/// Other listeners. Its other end is dropped when the ones before it are closed.
-struct Replacement<L> {
-    listeners: Vec<L>,
-    _in_use: Sender<()>,
-}
-
-/// What an [`Intake`] is told from outside.
-pub(super) struct News<L> {
-    receiver: Receiver<Replacement<L>>,
-    bell: Arc<Bell>,
-    rung: UnixStream,
-}
-
-/// The means of telling an intake something while it works.
-///
-/// # Errors
-/// Where the system has no descriptors left.
-pub(super) fn news<L>() -> io::Result<(Handle<L>, News<L>)> {
-    let (wake, rung) = UnixStream::pair()?;
-    wake.set_nonblocking(true)?;
-    rung.set_nonblocking(true)?;
-    let bell = Arc::new(Bell {
-        wake,
-        wanted: AtomicBool::new(false),
-    });
-    let (sender, receiver) = channel();
-    let handle = Handle {
-        sender,
-        bell: Arc::clone(&bell),
-    };
-    Ok((
-        handle,
-        News {
-            receiver,
-            bell,
-            rung,
-        },
-    ))
-}
-
-impl Bell {
-    /// To be called when something may have changed that a client waits for. Costs next to
-    /// nothing where none does.
-    pub(super) fn changed(&self) {
-        if self.wanted.swap(false, Ordering::AcqRel) {
-            self.ring();
-        }
-    }
-
-    fn ring(&self) {
-        // Where the socket is full, it has not heard yet that it was rung for before.
-        let _ = (&self.wake).write(&[1]);
-    }
-}
-
-impl<L> Handle<L> {
-    /// Comes back when the listeners before these are closed, so that somebody else can have
-    /// their addresses.
-    pub(super) fn replace(&self, listeners: Vec<L>) {
-        let (in_use, put_in_use) = channel();
-        // An intake that has ended has closed them, too.
-        let _ = self.sender.send(Replacement {
-            listeners,
-            _in_use: in_use,
-        });
-        self.bell.ring();
-        let _ = put_in_use.recv_timeout(REPLACEMENT);
-    }
-
-    pub(super) fn bell(&self) -> Arc<Bell> {
-        Arc::clone(&self.bell)
-    }
-}
-
-impl<L> News<L> {
-    /// Hears the bell, and takes the latest listeners where there are any.
-    fn take(&self) -> Option<Replacement<L>> {
-        let mut bytes = [0; 64];
-        while matches!((&self.rung).read(&mut bytes), Ok(count) if count > 0) {}
-        self.receiver.try_iter().last()
-    }
-}
 
 /// One thread's worth of doors.
 pub(super) struct Intake<D: Door> {
@@ -215,6 +51,8 @@ pub(super) struct Intake<D: Door> {
     news: News<D::Listener>,
     parked: Vec<Client<D::Stream>>,
     waiting: Vec<Waiting<D::Stream, D::Wait>>,
+    /// How many may be parked, and how many may wait.
+    most: usize,
     /// What the parked clients have sent so far, in bytes.
     held: usize,
     /// A descriptor to give up where there is none left, so that a connection can still be
@@ -222,6 +60,8 @@ pub(super) struct Intake<D: Door> {
     spare: Option<File>,
     /// Until when nothing is accepted.
     paused: Option<Moment>,
+    /// Whether anybody is served.
+    is_open: bool,
 }
 
 struct Client<S> {
@@ -241,6 +81,7 @@ struct Ready {
 }
 
 impl<D: Door> Intake<D> {
+    /// Serves nobody before it is told to.
     pub(super) fn new(door: D, listeners: Vec<D::Listener>, news: News<D::Listener>) -> Self {
         Self {
             door,
@@ -248,9 +89,11 @@ impl<D: Door> Intake<D> {
             news,
             parked: Vec::new(),
             waiting: Vec::new(),
+            most: D::CLIENTS.min(sys::descriptor_limit() / PART).max(1),
             held: 0,
             spare: spare(),
             paused: None,
+            is_open: false,
         }
     }
 
@@ -262,17 +105,21 @@ impl<D: Door> Intake<D> {
                 Err(error) => return error,
             };
             for index in ready.parked {
-                let client = self.unpark(index);
-                self.attend(client);
+                // Somebody who was turned out for a client before this one may have been its
+                // neighbour: then it is found again at the next turn.
+                if index < self.parked.len() {
+                    let client = self.unpark(index);
+                    self.attend(client);
+                }
             }
             for index in ready.gone {
                 self.waiting.swap_remove(index);
             }
-            for index in ready.listeners {
-                self.accept(index);
-            }
             if ready.rung {
                 self.hear();
+            }
+            for index in ready.listeners {
+                self.accept(index);
             }
             self.turn_out_the_late();
         }
@@ -281,40 +128,19 @@ impl<D: Door> Intake<D> {
     fn wait(&mut self) -> io::Result<Ready> {
         let now = clock::moment();
         self.paused = self.paused.filter(|until| *until > now);
-        let listening = if self.paused.is_some() {
-            0
-        } else {
-            self.listeners.len()
+        let listening = match self.paused {
+            None if self.is_open => self.listeners.len(),
+            _ => 0,
         };
-        let deadline = self
-            .parked
-            .iter()
-            .map(|client| client.deadline)
-            .chain(self.paused)
-            .min();
+        let parked = self.parked.iter().map(|client| client.deadline);
+        let waiting = self.waiting.iter().map(|client| client.until);
+        let deadline = parked.chain(waiting).chain(self.paused).min();
         let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
             // Rounded up, so as not to wake up a moment too early.
             PollTimeout::try_from(deadline.since(now) + Duration::from_millis(1))
                 .unwrap_or(PollTimeout::MAX)
         });
-        // Nothing more is read from a client that waits; only its going away is noticed.
-        let waiting = self
-            .waiting
-            .iter()
-            .map(|client| (client.stream.as_fd(), PollFlags::empty()));
-        let parked = self
-            .parked
-            .iter()
-            .map(|client| (client.stream.as_fd(), PollFlags::POLLIN));
-        let listeners = self.listeners[..listening].iter();
-        let listeners = listeners.map(|listener| (listener.as_fd(), PollFlags::POLLIN));
-        let rung = [(self.news.rung.as_fd(), PollFlags::POLLIN)];
-        let mut descriptors: Vec<PollFd<'_>> = parked
-            .chain(waiting)
-            .chain(listeners)
-            .chain(rung)
-            .map(|(descriptor, events)| PollFd::new(descriptor, events))
-            .collect();
+        let mut descriptors = self.descriptors(listening);
         match poll(&mut descriptors, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
@@ -339,16 +165,38 @@ impl<D: Door> Intake<D> {
         })
     }
 
+    /// What to wait for: the parked, the waiting, so many listeners, and the bell.
+    fn descriptors(&self, listening: usize) -> Vec<PollFd<'_>> {
+        let parked = self.parked.iter().map(|client| client.stream.as_fd());
+        let waiting = self.waiting.iter().map(|client| client.stream.as_fd());
+        let listeners = self.listeners[..listening].iter().map(AsFd::as_fd);
+        let mut descriptors: Vec<PollFd<'_>> = parked.map(readable).collect();
+        // Nothing more is read from a client that waits; only its going away is noticed.
+        descriptors.extend(waiting.map(|client| PollFd::new(client, PollFlags::empty())));
+        descriptors.extend(listeners.map(readable));
+        descriptors.push(readable(self.news.as_fd()));
+        descriptors
+    }
+
     /// Takes in what has happened elsewhere.
     fn hear(&mut self) {
-        if let Some(replacement) = self.news.take() {
-            self.listeners = replacement.listeners;
+        for told in self.news.take() {
+            match told {
+                Told::Listeners(listeners, done) => {
+                    self.listeners = listeners;
+                    let _ = done.send(());
+                }
+                Told::Resume => self.is_open = true,
+                Told::Pause(done) => {
+                    self.is_open = false;
+                    let _ = done.send(());
+                }
+            }
         }
-        if self.waiting.is_empty() {
+        if self.waiting.is_empty() || !self.is_open {
             return;
         }
-        // Before looking, so that what changes meanwhile rings again.
-        self.news.bell.wanted.store(true, Ordering::Release);
+        self.news.want_changes();
         for client in std::mem::take(&mut self.waiting) {
             let served = self.door.resume(client, false);
             self.keep(served);
@@ -366,15 +214,18 @@ impl<D: Door> Intake<D> {
         let Served::Waits(client) = served else {
             return;
         };
-        let over = self.waiting.len() >= D::CLIENTS;
+        let over = self.waiting.len() >= self.most;
         // What it waits for may have come about since it was looked for, without a ring.
-        self.news.bell.wanted.store(true, Ordering::Release);
+        self.news.want_changes();
         let served = self.door.resume(client, over);
         self.keep(served);
     }
 
     fn accept(&mut self, index: usize) {
         for _ in 0..ACCEPTS_IN_A_ROW {
+            if !self.is_open {
+                return;
+            }
             let Some(listener) = self.listeners.get(index) else {
                 return;
             };
@@ -412,6 +263,8 @@ impl<D: Door> Intake<D> {
                 self.welcome(stream);
             }
             Some(Ok(None)) | None => {}
+            // The system looks for a descriptor before it looks whether anybody is there.
+            Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
             Some(Err(_)) => {
                 self.turn_out_the_oldest();
                 self.paused = Some(clock::moment() + PAUSE);
@@ -431,6 +284,9 @@ impl<D: Door> Intake<D> {
                 Ok(0) => return,
                 Ok(_) => match self.door.framing(&client.received, known) {
                     Framing::NeedMore => {}
+                    Framing::Whole if !self.is_open => {
+                        return self.door.send_on(client.stream, &client.received);
+                    }
                     Framing::Whole => {
                         let served = self.door.serve(client.stream, client.received);
                         return self.begin_to_wait(served);
@@ -448,14 +304,15 @@ impl<D: Door> Intake<D> {
     }
 
     fn park(&mut self, client: Client<D::Stream>) {
-        if self.held + client.received.len() > MEMORY {
-            return self.door.refuse(client.stream, Refusal::Crowded);
-        }
-        if self.parked.len() >= D::CLIENTS {
+        while self.parked.len() >= self.most || self.is_too_much(&client) {
             self.turn_out_the_oldest();
         }
         self.held += client.received.len();
         self.parked.push(client);
+    }
+
+    fn is_too_much(&self, client: &Client<D::Stream>) -> bool {
+        !self.parked.is_empty() && self.held + client.received.len() > MEMORY
     }
 
     fn unpark(&mut self, index: usize) -> Client<D::Stream> {
@@ -484,7 +341,7 @@ impl<D: Door> Intake<D> {
             }
         }
         for index in (0..self.waiting.len()).rev() {
-            if self.waiting[index].until <= now {
+            if self.waiting[index].until <= now && self.is_open {
                 let client = self.waiting.swap_remove(index);
                 let served = self.door.resume(client, true);
                 self.keep(served);
@@ -496,12 +353,30 @@ impl<D: Door> Intake<D> {
 impl<S: Read> Client<S> {
     fn read(&mut self) -> io::Result<usize> {
         let known = self.received.len();
-        self.received.resize(known + CHUNK, 0);
+        self.make_room(CHUNK);
+        self.received.extend_from_slice(&[0; CHUNK]);
         let result = self.stream.read(&mut self.received[known..]);
-        self.received
-            .truncate(known + result.as_ref().map_or(0, |count| *count));
+        let count = result.as_ref().map_or(0, |count| *count);
+        self.received.truncate(known + count);
         result
     }
+
+    /// Makes room for what is added to a request, which may be a dump: a `Vec` that grows by
+    /// itself leaves copies behind.
+    fn make_room(&mut self, count: usize) {
+        let needed = self.received.len() + count;
+        if needed <= self.received.capacity() {
+            return;
+        }
+        let room = needed.max(self.received.capacity() * 2);
+        let mut larger = Zeroizing::new(Vec::with_capacity(room));
+        larger.extend_from_slice(&self.received);
+        self.received = larger;
+    }
+}
+
+fn readable(descriptor: BorrowedFd<'_>) -> PollFd<'_> {
+    PollFd::new(descriptor, PollFlags::POLLIN)
 }
 
 fn spare() -> Option<File> {

@@ -3,13 +3,17 @@
 //! Decides nothing about tokens. What happens is turned into a call of the vault, and the orders
 //! that come back are carried out here.
 
+mod background;
 mod control;
 mod exchange;
+mod handover;
 mod intake;
 mod notifier;
+mod outbox;
 pub mod page;
 mod persister;
 mod pipes;
+mod place;
 mod pool;
 mod redirect;
 mod refresher;
@@ -19,9 +23,10 @@ mod shell;
 mod signals;
 mod startup;
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::net::TcpListener;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,6 +40,7 @@ use rand::rngs::SysRng;
 use self::exchange::Provider;
 use self::intake::Handle;
 use self::notifier::Notifier;
+use self::outbox::Outbox;
 use self::persister::Persister;
 use self::pool::Pool;
 use self::shared::Shared;
@@ -63,31 +69,45 @@ pub struct Server {
     config_path: PathBuf,
     started_at: Timestamp,
     notifier: Notifier,
-    redirect: Handle<TcpListener>,
+    /// Held by the one server that there is, for as long as it lives.
+    lock: File,
+    /// The control socket, which the control thread takes from; here to be handed on.
+    listener: Arc<UnixListener>,
+    control: Handle<Arc<UnixListener>>,
+    redirect: Handle<Arc<TcpListener>>,
     /// Requests to providers.
     exchanges: Pool,
-    /// Clients that have to wait for something.
-    clients: Pool,
+    /// Requests of clients that concern all accounts, one after another.
+    chores: Pool,
+    asked: Mutex<control::Asked>,
+    /// Replies on their way.
+    outbox: Outbox,
     /// Runs of `transient_error_if_cmd`.
     probes: Pool,
     persister: Persister,
     /// Whether the end has begun: no request is made any more whose answer nobody would keep.
     ending: AtomicBool,
-    /// Held while the configuration is read again.
-    reloading: Mutex<()>,
-    end: Sender<Option<UnixStream>>,
+    end: Sender<End>,
+}
+
+/// Why a server ends.
+enum End {
+    /// It was asked to; by this client, which is answered when a new server could start.
+    Asked(Option<UnixStream>),
+    /// Another one has taken over.
+    Replaced,
 }
 
 /// What changes with the configuration.
 struct Settings {
     config: Config,
     provider: Provider,
-    /// Where the redirect listener listens.
-    redirect: Vec<SocketAddr>,
+    /// The redirect listeners, which the redirect thread takes from; here to be handed on.
+    redirect: Vec<Arc<TcpListener>>,
 }
 
 impl Settings {
-    fn new(config: Config, redirect: Vec<SocketAddr>) -> Arc<Self> {
+    fn new(config: Config, redirect: Vec<Arc<TcpListener>>) -> Arc<Self> {
         let provider = Provider::new(&config);
         Arc::new(Self {
             config,
@@ -98,7 +118,15 @@ impl Settings {
 
     /// What is put into redirect URIs that name no port.
     fn redirect_port(&self) -> u16 {
-        self.redirect.first().map_or(0, SocketAddr::port)
+        self.redirect_addresses()
+            .first()
+            .map_or(0, SocketAddr::port)
+    }
+
+    /// Where the redirect listener listens.
+    fn redirect_addresses(&self) -> Vec<SocketAddr> {
+        let addresses = self.redirect.iter().map(|listener| listener.local_addr());
+        addresses.filter_map(Result::ok).collect()
     }
 }
 
@@ -269,6 +297,10 @@ impl Server {
                 None => Probed::Passing,
                 Some(script) => run_probe(script, &account.name),
             };
+            // A server that is about to be replaced has told the next one all that it knows.
+            if server.shared.is_paused() {
+                return;
+            }
             server.apply(|vault, now| ((), vault.probe_done(&ticket, probed, now.moment)));
         });
     }
@@ -278,28 +310,25 @@ impl Server {
     /// # Errors
     /// The text to show, where anything is wrong with it. Nothing is changed then.
     fn reload(self: &Arc<Self>) -> Result<usize, String> {
-        // Of two at once, the one that read the file later must not be undone by the other.
-        let one_at_a_time = self.reloading.lock();
         let config = config::load(&self.config_path).map_err(|error| error.to_string())?;
         let old = self.shared.settings();
         let moved = match &config.http_listen {
             // This server itself would be in the way.
-            Listen::At(address) if old.redirect.contains(address) => false,
+            Listen::At(address) if old.redirect_addresses().contains(address) => false,
             listen => *listen != old.config.http_listen,
         };
-        let addresses = if moved {
+        let listeners = if moved {
             let listeners =
                 redirect::bind(&config.http_listen).map_err(|error| error.to_string())?;
-            let addresses = addresses(&listeners);
-            self.redirect.replace(listeners);
-            addresses
+            let listeners: Vec<Arc<TcpListener>> = listeners.into_iter().map(Arc::new).collect();
+            self.redirect.replace(listeners.clone());
+            listeners
         } else {
             old.redirect.clone()
         };
         let accounts = config.accounts.len();
-        let settings = Settings::new(config, addresses);
+        let settings = Settings::new(config, listeners);
         let orders = self.shared.replace_settings(settings, moved);
-        drop(one_at_a_time);
         self.carry_out(orders);
         Ok(accounts)
     }
@@ -320,7 +349,11 @@ impl Server {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             config: self.config_path.display().to_string(),
-            http_listen: settings.redirect.iter().map(ToString::to_string).collect(),
+            http_listen: settings
+                .redirect_addresses()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             accounts: settings.config.accounts.len(),
             started_at: self.started_at.to_string(),
         }
@@ -330,15 +363,12 @@ impl Server {
     /// server could start.
     fn shut_down(&self, client: Option<UnixStream>) {
         // The main thread listens until the process ends.
-        let _ = self.end.send(client);
+        let _ = self.end.send(End::Asked(client));
     }
-}
 
-fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
-    listeners
-        .iter()
-        .filter_map(|listener| listener.local_addr().ok())
-        .collect()
+    fn end(&self, end: End) {
+        let _ = self.end.send(end);
+    }
 }
 
 /// Only a command that ran and said so itself gives a login up: one that could not be run, or did

@@ -63,6 +63,15 @@ pub fn response(page: &Page<'_>, nonce: &str) -> Vec<u8> {
     response
 }
 
+/// The whole response that has the browser ask again for the same `target`, a path of this host.
+#[must_use]
+pub fn again(target: &str) -> String {
+    format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nLocation: {target}\r\nContent-Length: 0\r\n\
+         Connection: close\r\nCache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\r\n"
+    )
+}
+
 const fn is_base64(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=')
 }

@@ -9,6 +9,7 @@ use crate::clock::{self, Moment};
 use crate::secret::SecretText;
 use crate::server::Server;
 use crate::server::shell::{self, Command};
+use crate::vault::Vault;
 use crate::vault::keeping::Keeping;
 
 /// How long `persist_cmd` may take: encrypting may need an agent, which may be slow.
@@ -37,6 +38,10 @@ enum Signal {
     Revoked,
     /// Keep what is not kept yet, now, and say when that is done.
     Flush(Sender<()>),
+    /// Do nothing until told otherwise, and say what may be kept.
+    Pause(Sender<Keeping>),
+    /// Go on.
+    Resume,
 }
 
 /// Where the persister is told something.
@@ -71,6 +76,17 @@ impl Persister {
         self.tell(Signal::Flush(done));
         // Where it takes too long, the dump before this one is what is kept.
         let _ = is_done.recv_timeout(PERSIST_LIMIT + LONGEST_DELAY);
+    }
+
+    /// Waits until no command is running, and has none run before [`Self::resume`].
+    pub(super) fn pause(&self) -> Keeping {
+        let (sender, receiver) = channel();
+        self.tell(Signal::Pause(sender));
+        receiver.recv().unwrap_or_default()
+    }
+
+    pub(super) fn resume(&self) {
+        self.tell(Signal::Resume);
     }
 
     fn tell(&self, signal: Signal) {
@@ -133,6 +149,7 @@ struct Work {
     latest: Moment,
     /// The gap before the next try, after a failure.
     retry: Duration,
+    paused: bool,
 }
 
 /// Works for as long as the server does.
@@ -143,9 +160,10 @@ pub(super) fn run(server: &Arc<Server>, inbox: &Inbox, keeping: Keeping) {
         due: None,
         latest: now,
         retry: FIRST_RETRY,
+        paused: false,
     };
     loop {
-        let signal = match work.due {
+        let signal = match work.due.filter(|_| !work.paused) {
             None => inbox.0.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(due) => inbox.0.recv_timeout(due.since(clock::moment())),
         };
@@ -159,6 +177,11 @@ pub(super) fn run(server: &Arc<Server>, inbox: &Inbox, keeping: Keeping) {
                 }
                 let _ = done.send(());
             }
+            Ok(Signal::Pause(paused)) => {
+                work.paused = true;
+                let _ = paused.send(work.keeping);
+            }
+            Ok(Signal::Resume) => work.paused = false,
             Err(RecvTimeoutError::Timeout) => work.keep(server),
             Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -181,13 +204,13 @@ impl Work {
         let Some(script) = &settings.config.persist_cmd else {
             return;
         };
-        let (empty, dump) = server
-            .shared
-            .look(|vault, now| (!vault.holds_tokens(), vault.dump(now)));
+        let snapshot = server.shared.look(Vault::snapshot);
+        let empty = snapshot.is_empty();
         if !self.keeping.allows(empty) {
             return;
         }
-        let result = dump
+        let result = snapshot
+            .text()
             .map_err(|error| error.to_string())
             .and_then(|dump| hand_over(script, &dump));
         match result {

@@ -66,6 +66,11 @@ impl Pool {
         Ok(pool)
     }
 
+    /// How many of this key's jobs nobody has begun.
+    pub(super) fn waiting(&self, key: &str) -> usize {
+        self.0.lock().jobs.get(key).map_or(0, VecDeque::len)
+    }
+
     /// Has `job` done when its turn comes.
     pub(super) fn submit(&self, key: &str, job: impl FnOnce() + Send + 'static) {
         let mut queues = self.0.lock();

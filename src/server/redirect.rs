@@ -109,12 +109,12 @@ fn sibling(address: SocketAddr) -> SocketAddr {
 
 impl Door for Redirect {
     type Wait = Ticket;
-    type Listener = TcpListener;
+    type Listener = Arc<TcpListener>;
     type Stream = TcpStream;
     const CLIENTS: usize = 64;
     const TIME: Duration = Duration::from_secs(10);
 
-    fn accept(&self, listener: &TcpListener) -> io::Result<Option<TcpStream>> {
+    fn accept(&self, listener: &Arc<TcpListener>) -> io::Result<Option<TcpStream>> {
         let (stream, peer) = listener.accept()?;
         stream.set_nonblocking(true)?;
         Ok(peer.ip().is_loopback().then_some(stream))
@@ -177,6 +177,18 @@ impl Door for Redirect {
             }
         }
         Served::Done
+    }
+
+    /// The browser asks again, for the same: that is what this status is for (RFC 9110 section
+    /// 15.4.8).
+    fn send_on(&self, stream: TcpStream, request: &[u8]) {
+        match read_head(request) {
+            // Two slashes would name another host.
+            Ok(target) if target.starts_with('/') && !target.starts_with("//") => {
+                send_bytes(&stream, page::again(target).as_bytes());
+            }
+            _ => send(&stream, &Page::Busy),
+        }
     }
 
     fn refuse(&self, stream: TcpStream, refusal: Refusal) {
@@ -276,10 +288,17 @@ fn local_time(moment: Moment) -> String {
 }
 
 /// Sends a page. It fits into an empty socket's buffer; a browser that does not take it is gone.
-fn send(mut stream: &TcpStream, page: &Page) {
+fn send(stream: &TcpStream, page: &Page) {
     // Without random numbers the page's own style and script do not apply; its text is there.
     let mut nonce = [0; 16];
     let _ = SysRng.try_fill_bytes(&mut nonce);
-    let _ = stream.write_all(&page::response(page, &URL_SAFE_NO_PAD.encode(nonce)));
+    send_bytes(
+        stream,
+        &page::response(page, &URL_SAFE_NO_PAD.encode(nonce)),
+    );
+}
+
+fn send_bytes(mut stream: &TcpStream, bytes: &[u8]) {
+    let _ = stream.write_all(bytes);
     let _ = stream.shutdown(std::net::Shutdown::Write);
 }

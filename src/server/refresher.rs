@@ -23,8 +23,7 @@ pub(super) fn run(server: &Arc<Server>) {
         if woken_up {
             asleep = clock::asleep();
             log::info!("the machine has woken up");
-            server.apply(|vault, now| ((), vault.woken_up(now.moment)));
         }
-        server.apply(|vault, now| ((), vault.tick(now.moment)));
+        server.carry_out(server.shared.tick(woken_up));
     }
 }

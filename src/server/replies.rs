@@ -9,7 +9,7 @@ use crate::server::Server;
 use crate::vault::Vault;
 use crate::vault::answer::{Refreshed, Refreshing, Shown};
 use crate::vault::order::Ticket;
-use crate::vault::snapshot::{BadDump, RestoreReport};
+use crate::vault::snapshot::{BadDump, ReadDump, RestoreReport};
 
 /// What came of looking for something.
 pub(super) enum Sought {
@@ -94,14 +94,12 @@ impl Server {
     }
 
     pub(super) fn status(&self) -> Reply {
-        document(
-            self.shared
-                .look(|vault, now| serde_json::to_string(&vault.status(now))),
-        )
+        let status = self.shared.look(Vault::status);
+        document(serde_json::to_string(&status))
     }
 
     pub(super) fn dump(&self) -> Reply {
-        match self.shared.look(Vault::dump) {
+        match self.shared.look(Vault::snapshot).text() {
             Ok(dump) => Reply::Document(dump),
             Err(error) => Reply::Error(error.to_string()),
         }
@@ -118,10 +116,8 @@ impl Server {
     }
 
     pub(super) fn restore_dump(self: &Arc<Self>, dump: &str) -> Result<RestoreReport, BadDump> {
-        self.apply(|vault, now| match vault.restore(dump, now) {
-            Ok((report, orders)) => (Ok(report), orders),
-            Err(error) => (Err(error), Vec::new()),
-        })
+        let dump = ReadDump::read(dump)?;
+        Ok(self.apply(|vault, now| vault.restore(dump, now)))
     }
 
     pub(super) fn reload_reply(self: &Arc<Self>) -> Reply {

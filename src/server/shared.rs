@@ -26,6 +26,8 @@ struct State {
     settings: Arc<Settings>,
     /// What the refresher sleeps until.
     armed: Option<Moment>,
+    /// Whether nothing is to be begun, since another process is about to take over.
+    paused: bool,
 }
 
 impl Shared {
@@ -40,6 +42,7 @@ impl Shared {
                 vault,
                 settings,
                 armed: None,
+                paused: false,
             }),
             bells,
             persister,
@@ -75,16 +78,19 @@ impl Shared {
 
     fn change<T>(&self, change: impl FnOnce(&mut State, Now) -> Outcome<T>) -> Outcome<T> {
         let mut state = self.lock();
-        let changes = state.vault.changes();
+        let (changes, visible) = (state.vault.changes(), state.vault.visible_changes());
         let outcome = change(&mut state, clock::now());
         let tokens_changed = state.vault.changes() != changes;
+        let visibly_changed = state.vault.visible_changes() != visible;
         let next = state.vault.next_deadline();
         let sooner = next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed));
         if sooner {
             state.armed = next;
         }
         drop(state);
-        self.bells.iter().for_each(|bell| bell.changed());
+        if visibly_changed {
+            self.bells.iter().for_each(|bell| bell.changed());
+        }
         if sooner {
             self.alarm.wake();
         }
@@ -92,6 +98,32 @@ impl Shared {
             self.persister.changed();
         }
         outcome
+    }
+
+    /// Does what has become due, unless nothing is to be begun.
+    pub(super) fn tick(&self, woken_up: bool) -> Vec<Order> {
+        let ((), orders) = self.change(|state, now| {
+            let mut orders = Vec::new();
+            if woken_up {
+                orders = state.vault.woken_up(now.moment);
+            }
+            if !state.paused {
+                orders.extend(state.vault.tick(now.moment));
+            }
+            ((), orders)
+        });
+        orders
+    }
+
+    /// Whether nothing is to be begun.
+    pub(super) fn is_paused(&self) -> bool {
+        self.lock().paused
+    }
+
+    /// Whether anything is to be begun from now on.
+    pub(super) fn set_paused(&self, paused: bool) {
+        self.lock().paused = paused;
+        self.alarm.wake();
     }
 
     /// Looks at the vault without changing it.
@@ -102,7 +134,7 @@ impl Shared {
     /// Sleeps until something is due, or may have become so.
     pub(super) fn sleep_until_due(&self) -> std::io::Result<()> {
         let mut state = self.lock();
-        state.armed = state.vault.next_deadline();
+        state.armed = state.vault.next_deadline().filter(|_| !state.paused);
         let deadline = state.armed;
         drop(state);
         self.alarm.sleep(deadline.map(Moment::as_millis))

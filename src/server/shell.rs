@@ -118,6 +118,11 @@ fn start(command: &Command, piped: bool) -> io::Result<Child> {
                 .iter()
                 .map(|(name, value)| (name, value)),
         )
+        // What the service manager told the server is not for its commands.
+        .env_remove("NOTIFY_SOCKET")
+        .env_remove("LISTEN_FDS")
+        .env_remove("LISTEN_PID")
+        .env_remove("LISTEN_FDNAMES")
         .stdin(pipe())
         .stdout(pipe())
         .stderr(Stdio::null())

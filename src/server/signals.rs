@@ -22,12 +22,24 @@ pub(super) fn block() -> nix::Result<()> {
 pub(super) fn run(server: &Arc<Server>) {
     loop {
         match handled().wait() {
-            Ok(Signal::SIGHUP) => match server.reload() {
-                Ok(accounts) => log::info!("configuration read again: {accounts} accounts"),
-                Err(error) => log::error!("configuration not read again: {error}"),
-            },
+            Ok(Signal::SIGHUP) => reload(server),
             Ok(_) => return server.shut_down(None),
             Err(error) => log::warn!("waiting for signals: {error}"),
         }
     }
+}
+
+/// One after another with the reloads that clients ask for: two at once could leave the listeners
+/// of the one with the settings of the other.
+fn reload(server: &Arc<Server>) {
+    if server.chores.waiting("reload") > 0 {
+        return;
+    }
+    let reloading = Arc::clone(server);
+    server
+        .chores
+        .submit("reload", move || match reloading.reload() {
+            Ok(accounts) => log::info!("configuration read again: {accounts} accounts"),
+            Err(error) => log::error!("configuration not read again: {error}"),
+        });
 }

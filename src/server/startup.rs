@@ -1,22 +1,18 @@
 //! Start-up and end: everything that can fail is done while the terminal can still be told, and
 //! no thread exists before the fork.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use nix::fcntl::OFlag;
-use nix::sys::stat::{Mode, umask};
-use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use sd_notify::NotifyState;
 
 use crate::cli::ServerOptions;
 use crate::clock;
@@ -26,24 +22,29 @@ use crate::exit::Exit;
 use crate::logging;
 use crate::paths::{self, RuntimePaths};
 use crate::protocol::Reply;
+use crate::server::background::{self, Detaching, Divided};
 use crate::server::control::Control;
+use crate::server::handover::{self, Taken};
 use crate::server::intake::{self, Door, Intake};
 use crate::server::notifier::{self, Notifier};
+use crate::server::outbox;
 use crate::server::persister;
+use crate::server::place::{self, Place};
 use crate::server::pool::Pool;
-use crate::server::redirect::{self, Redirect};
+use crate::server::redirect::Redirect;
 use crate::server::shared::Shared;
 use crate::server::shell::Command;
-use crate::server::{Server, Settings, addresses, refresher, signals};
+use crate::server::{End, Server, Settings, refresher, signals};
 use crate::sys;
 use crate::vault::Vault;
+use crate::vault::order::Order;
+
+/// How long a server that was replaced may take over the commands that are queued.
+const LAST_COMMANDS: Duration = Duration::from_secs(60);
 
 /// Requests to providers under way at once. A thousand accounts that are due together are through
 /// in a few seconds, with little memory.
 const EXCHANGES: usize = 128;
-
-/// Clients that wait for something at once: as many as may be connected.
-const WAITING_CLIENTS: usize = 256;
 
 /// Runs of `transient_error_if_cmd` at once: they are the user's commands, and may be heavy.
 const PROBES: usize = 8;
@@ -63,254 +64,229 @@ pub fn run(options: &ServerOptions) -> Exit {
     }
 }
 
-/// What a server has opened before it is one.
+/// What a server has before it is one.
 struct Prepared {
     config: Config,
     config_path: PathBuf,
-    paths: RuntimePaths,
-    lock: File,
-    control: UnixListener,
-    redirect: Vec<TcpListener>,
+    place: Place,
+    /// The server that this one takes over from.
+    old: Option<Taken>,
 }
 
 fn start(options: &ServerOptions) -> Result<Exit, String> {
     if options.foreground {
+        logging::to_stderr(options.verbosity);
+    }
+    let passed = place::passed();
+    if options.foreground || !passed.is_empty() {
         sys::keep_inherited_descriptors();
     } else {
         sys::close_inherited_descriptors();
     }
-    let prepared = prepare(options.config.as_deref())?;
+    let prepared = prepare(options, passed)?;
     if options.foreground {
-        logging::to_stderr(options.verbosity);
-        return serve(prepared, || Ok(()));
+        return serve(prepared, None, options.verbosity);
     }
-    let (parent, child) = UnixStream::pair().map_err(|error| text(&error))?;
-    match sys::fork().map_err(|error| format!("cannot go into the background: {error}"))? {
-        ForkResult::Parent { child: id } => {
-            drop(child);
-            Ok(await_readiness(parent, id))
-        }
-        ForkResult::Child => {
-            drop(parent);
-            let verbosity = options.verbosity;
-            serve(prepared, move || detach(&child, verbosity))
-        }
+    match background::divide()? {
+        Divided::Parent(exit) => Ok(exit),
+        Divided::Child(detaching) => serve(prepared, Some(detaching), options.verbosity),
     }
 }
 
 /// Everything that can fail for reasons of the user's.
-fn prepare(config: Option<&Path>) -> Result<Prepared, String> {
-    let config_path = paths::config_file(config).map_err(|error| error.to_string())?;
+fn prepare(options: &ServerOptions, passed: Vec<OwnedFd>) -> Result<Prepared, String> {
+    let config_path =
+        paths::config_file(options.config.as_deref()).map_err(|error| error.to_string())?;
     let config = config::load(&config_path).map_err(|error| {
         console::say(&mut io::stderr(), &error.to_string());
         "the server was not started: correct the configuration first".to_owned()
     })?;
     let paths = RuntimePaths::find();
     paths.prepare().map_err(|error| error.to_string())?;
-    let lock = take_lock(&paths.lock)?;
-    let redirect = redirect::bind(&config.http_listen).map_err(|error| text(&error))?;
-    // Last, so that no socket is left behind where something else fails.
-    let control = bind_control(&paths.socket)?;
+    let mut old = None;
+    if options.replace {
+        // What is handed over is secret from its first moment here.
+        sys::hide_memory().map_err(|error| text(&error))?;
+        old = handover::take(&paths.socket)?;
+    }
+    let place = match &mut old {
+        Some(taken) => Place::inherit(&paths, &config.http_listen, taken)?,
+        None => Place::make(&paths, &config.http_listen, passed)?,
+    };
     Ok(Prepared {
         config,
         config_path,
-        paths,
-        lock,
-        control,
-        redirect,
+        place,
+        old,
     })
 }
 
-/// Takes the lock that each server holds for as long as it lives, whatever ends it. The file stays
-/// when the server goes: were it removed, two servers could each hold the lock of another file.
-fn take_lock(path: &Path) -> Result<File, String> {
-    let shown = path.display();
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(OFlag::O_NOFOLLOW.bits())
-        .open(path)
-        .map_err(|error| format!("cannot open the lock file '{shown}': {}", text(&error)))?;
-    match file.try_lock() {
-        Ok(()) => {
-            // The id in it is a dead server's. This one's follows when it has its final one.
-            file.set_len(0)
-                .map_err(|error| format!("cannot write to '{shown}': {}", text(&error)))?;
-            Ok(file)
-        }
-        Err(std::fs::TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            let _ = file.read_to_string(&mut pid);
-            let who = match pid.trim() {
-                "" => String::new(),
-                pid => format!(" (process {pid})"),
-            };
-            Err(format!(
-                "a pizauth server is running already{who}: 'pizauth shutdown' ends it"
-            ))
-        }
-        Err(std::fs::TryLockError::Error(error)) => {
-            Err(format!("cannot lock '{shown}': {}", text(&error)))
-        }
-    }
-}
-
-/// Takes the socket's place. Whoever holds the lock may: a socket that is there is a dead
-/// server's.
-fn bind_control(path: &Path) -> Result<UnixListener, String> {
-    let failed = |error: io::Error| {
-        format!(
-            "cannot make the control socket '{}': {}",
-            path.display(),
-            text(&error)
-        )
-    };
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
-    // Private from its first moment, not only after a chmod.
-    let before = umask(Mode::from_bits_truncate(0o177));
-    let bound = UnixListener::bind(path);
-    umask(before);
-    let listener = bound.map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    Ok(listener)
-}
-
-/// The parent's part: it ends when the child is ready or has failed, which the child has told the
-/// terminal itself then.
-fn await_readiness(mut child: UnixStream, id: Pid) -> Exit {
-    let ready = loop {
-        match child.read(&mut [0; 1]) {
-            Ok(count) => break count > 0,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => break false,
+/// The server's life.
+fn serve(prepared: Prepared, detaching: Option<Detaching>, verbosity: u8) -> Result<Exit, String> {
+    let takes_over = prepared.old.is_some();
+    let socket = prepared.place.socket.clone();
+    let forsake = || {
+        if let Some(socket) = &socket {
+            let _ = std::fs::remove_file(socket);
         }
     };
-    if ready {
-        return Exit::Done;
-    }
-    let _ = waitpid(id, None);
-    Exit::Error
-}
-
-/// Leaves the terminal, and lets the parent go.
-fn detach(mut parent: &UnixStream, verbosity: u8) -> Result<(), String> {
-    let failed = |error: io::Error| format!("cannot leave the terminal: {}", text(&error));
-    setsid().map_err(|error| failed(error.into()))?;
-    if logging::to_syslog(verbosity).is_err() {
-        console::say(
-            &mut io::stderr(),
-            "pizauth: there is no syslog here, so nothing is logged: 'pizauth server -d' logs to \
-             the terminal",
-        );
-    }
-    let null = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/null")
-        .map_err(failed)?;
-    dup2_stdin(&null)
-        .and(dup2_stdout(&null))
-        .and(dup2_stderr(&null))
-        .map_err(|e| failed(e.into()))?;
-    // A parent that was killed meanwhile need not be told.
-    let _ = parent.write(&[1]);
-    Ok(())
-}
-
-/// The server's life. `ready` is called once everything works.
-fn serve(prepared: Prepared, ready: impl FnOnce() -> Result<(), String>) -> Result<Exit, String> {
-    let Prepared {
-        config,
-        config_path,
-        paths,
-        lock,
-        control,
-        redirect,
-    } = prepared;
-    let socket = paths.socket;
-    let outcome = open(config, config_path, &lock, control, redirect)
-        .and_then(|(server, ended)| Ok((server, ended, ready()?)));
-    let client = match outcome {
+    let opened = open(prepared).and_then(|opened| begin(opened, detaching, verbosity));
+    let (server, ended) = match opened {
+        Ok(running) => running,
         Err(message) => {
-            let _ = std::fs::remove_file(&socket);
+            // The place of a server that goes on is not this one's to leave.
+            if !takes_over {
+                forsake();
+            }
             return Err(message);
         }
-        Ok((server, ended, ())) => {
-            run_startup_cmd(&server);
-            log::info!("ready, with {} accounts", server.facts().accounts);
-            let client = ended.recv().ok().flatten();
-            server.settle();
-            // The next server may want the same port.
-            server.redirect.replace(Vec::new());
-            client
-        }
     };
-    let _ = std::fs::remove_file(&socket);
-    drop(lock);
-    log::info!("ended");
-    if let Some(client) = client {
-        farewell(&client);
+    if takes_over {
+        server.persister.changed();
+    } else {
+        run_startup_cmd(&server);
     }
+    log::info!("ready, with {} accounts", server.facts().accounts);
+    let end = ended.recv().unwrap_or(End::Asked(None));
+    if let End::Asked(client) = end {
+        server.settle();
+        // The next server may want the same port.
+        server.redirect.replace(Vec::new());
+        forsake();
+        let _ = server.lock.unlock();
+        client.as_ref().map(farewell);
+    } else {
+        // What is queued is this server's to do: the next one does not know of it.
+        server.notifier.finish(LAST_COMMANDS);
+    }
+    log::info!("ended");
     Ok(Exit::Done)
 }
 
-type Running = (Arc<Server>, Receiver<Option<UnixStream>>);
+/// A server whose threads are there, but which serves nobody yet.
+struct Opened {
+    server: Arc<Server>,
+    ended: Receiver<End>,
+    /// What follows from what was taken over.
+    orders: Vec<Order>,
+    old: Option<Taken>,
+}
+
+type Running = (Arc<Server>, Receiver<End>);
 
 /// Hardens the process and starts the threads.
-fn open(
-    config: Config,
-    config_path: PathBuf,
-    lock: &File,
-    control: UnixListener,
-    redirect: Vec<TcpListener>,
-) -> Result<Running, String> {
+fn open(prepared: Prepared) -> Result<Opened, String> {
+    let Prepared {
+        config,
+        config_path,
+        place,
+        mut old,
+    } = prepared;
     let failed = |error: io::Error| format!("cannot start the server: {}", text(&error));
-    become_a_daemon(lock).map_err(failed)?;
+    background::harden().map_err(failed)?;
+    let listener = Arc::new(place.control);
+    let redirect: Vec<Arc<TcpListener>> = place.redirect.into_iter().map(Arc::new).collect();
     let (notifier, commands) = Notifier::new();
     let (end, ended) = channel();
+    let (outbox, delivery) = outbox::outbox().map_err(failed)?;
     let (redirect_handle, redirect_news) = intake::news().map_err(failed)?;
     let (control_handle, control_news) = intake::news().map_err(failed)?;
     let (persister, inbox) = persister::new();
     let bells = vec![control_handle.bell(), redirect_handle.bell()];
-    let vault = Vault::new(&config);
-    let settings = Settings::new(config, addresses(&redirect));
+    let mut vault = Vault::new(&config);
+    let orders = match &mut old {
+        Some(taken) => taken.put_into(&mut vault, &config)?,
+        None => Vec::new(),
+    };
+    let settings = Settings::new(config, redirect.clone());
     let server = Arc::new(Server {
         shared: Shared::new(vault, settings, bells, persister.clone()).map_err(failed)?,
         config_path,
         started_at: clock::now().wall,
         notifier,
+        lock: place.lock,
+        listener: Arc::clone(&listener),
+        control: control_handle,
         redirect: redirect_handle,
         exchanges: Pool::new("exchange", EXCHANGES).map_err(failed)?,
-        clients: Pool::new("client", WAITING_CLIENTS).map_err(failed)?,
+        chores: Pool::new("chores", 1).map_err(failed)?,
+        asked: Mutex::default(),
+        outbox,
         probes: Pool::new("probe", PROBES).map_err(failed)?,
         persister,
         ending: AtomicBool::new(false),
-        reloading: Mutex::new(()),
         end,
     });
+    // Nothing is begun, and nobody served, before it is certain that this is the server.
+    server.shared.set_paused(true);
     spawn("notifier", move || notifier::run(&commands)).map_err(failed)?;
-    let keeping = persister::restore(&server);
+    let keeping = match &old {
+        Some(taken) => taken.handover.keeping,
+        None => persister::restore(&server),
+    };
     let redirect = Intake::new(Redirect(Arc::clone(&server)), redirect, redirect_news);
-    let control = Intake::new(Control(Arc::clone(&server)), vec![control], control_news);
-    let of_server = || Arc::clone(&server);
-    let (for_signals, for_refresher) = (of_server(), of_server());
-    let (for_redirect, for_control) = (of_server(), of_server());
-    let for_persister = of_server();
-    spawn("persister", move || {
-        persister::run(&for_persister, &inbox, keeping);
+    let control = Intake::new(Control(Arc::clone(&server)), vec![listener], control_news);
+    spawn_with(&server, "persister", move |server| {
+        persister::run(server, &inbox, keeping)
+    })?;
+    spawn_with(&server, "signals", signals::run)?;
+    spawn_with(&server, "refresher", refresher::run)?;
+    spawn_with(&server, "redirect", |server| take_in(redirect, server))?;
+    spawn_with(&server, "control", |server| take_in(control, server))?;
+    spawn_with(&server, "outbox", move |server| {
+        end_because(server, "sending replies", &delivery.run());
+    })?;
+    Ok(Opened {
+        server,
+        ended,
+        orders,
+        old,
     })
-    .map_err(failed)?;
-    spawn("signals", move || signals::run(&for_signals)).map_err(failed)?;
-    spawn("refresher", move || refresher::run(&for_refresher)).map_err(failed)?;
-    spawn("redirect", move || take_in(redirect, &for_redirect)).map_err(failed)?;
-    spawn("control", move || take_in(control, &for_control)).map_err(failed)?;
+}
+
+/// Makes the server the one that serves.
+fn begin(opened: Opened, detaching: Option<Detaching>, verbosity: u8) -> Result<Running, String> {
+    let Opened {
+        server,
+        ended,
+        orders,
+        old,
+    } = opened;
+    if let Some(detaching) = &detaching {
+        detaching.prepare(verbosity)?;
+    }
+    if let Some(taken) = &old {
+        handover::begin(&taken.old)?;
+    }
+    background::sign(&server.lock).map_err(|error| format!("the lock file: {}", text(&error)))?;
+    server.shared.set_paused(false);
+    server.redirect.resume();
+    server.control.resume();
+    server.carry_out(orders);
+    if let Some(detaching) = detaching {
+        detaching.finish();
+    }
+    tell_service_manager();
     Ok((server, ended))
+}
+
+/// Tells the service manager, where there is one, that the service is ready and which process it
+/// is now.
+fn tell_service_manager() {
+    let ready = [NotifyState::Ready, NotifyState::MainPid(std::process::id())];
+    if let Err(error) = sd_notify::notify(&ready) {
+        log::warn!("the service manager could not be told: {error}");
+    }
+}
+
+fn spawn_with(
+    server: &Arc<Server>,
+    name: &str,
+    work: impl FnOnce(&Arc<Server>) + Send + 'static,
+) -> Result<(), String> {
+    let server = Arc::clone(server);
+    spawn(name, move || work(&server))
+        .map_err(|error| format!("cannot start the server: {}", text(&error)))
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -321,23 +297,13 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 }
 
 fn take_in<D: Door>(intake: Intake<D>, server: &Server) {
-    let error = intake.run();
-    // Without its sockets the server would be there and yet of no use to anybody.
-    log::error!("waiting for connections fails ({error}): ending");
-    server.shut_down(None);
+    end_because(server, "waiting for connections", &intake.run());
 }
 
-/// What sets a daemon apart, in a fixed order, before there are threads and secrets.
-fn become_a_daemon(mut lock: &File) -> io::Result<()> {
-    lock.set_len(0)?;
-    writeln!(lock, "{}", std::process::id())?;
-    std::env::set_current_dir("/")?;
-    if let Err(error) = sys::hide_memory() {
-        log::warn!("other programs of this user may be able to read this one's memory: {error}");
-    }
-    sys::raise_descriptor_limit();
-    signals::block()?;
-    Ok(())
+/// Without its sockets the server would be there and yet of no use to anybody.
+fn end_because(server: &Server, what: &str, error: &io::Error) {
+    log::error!("{what} fails ({error}): ending");
+    server.shut_down(None);
 }
 
 fn run_startup_cmd(server: &Server) {

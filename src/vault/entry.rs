@@ -1,6 +1,7 @@
 //! One account in the vault: its configuration, its state, and what follows from both.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::mem::Discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,14 @@ pub(super) struct Entry {
     pub(super) last_error: Option<LastError>,
     pub(super) spent: Spent,
 }
+
+/// See [`Entry::outline`].
+type Outline = (
+    u64,
+    Discriminant<TokenState>,
+    Option<Attempt>,
+    Option<Moment>,
+);
 
 /// What went wrong last, since the last success.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +81,16 @@ impl Entry {
             account: Arc::clone(&self.account),
             task,
         }
+    }
+
+    /// What differs where those who wait for a change would see one.
+    pub(super) fn outline(&self) -> Outline {
+        (
+            self.generation,
+            std::mem::discriminant(&self.state),
+            self.state.renewal().map(|renewal| renewal.attempt),
+            self.deadline,
+        )
     }
 
     /// The digest of the `state` that a login waits for.

@@ -1,8 +1,10 @@
 //! When the token state may be handed to `persist_cmd`: so that a good dump is never overwritten
 //! by an empty one. Pure.
 
+use serde::{Deserialize, Serialize};
+
 /// What has happened that decides it.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Keeping {
     /// `restore_cmd` failed, and what it should have brought may still be there.
     unrestored: bool,

@@ -6,6 +6,7 @@
 pub mod answer;
 mod backoff;
 mod entry;
+pub mod handover;
 pub mod keeping;
 pub mod order;
 mod refresh;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use self::answer::{LoggedIn, Refreshed, Refreshing, Returned, Shown};
 use self::entry::{Entry, LastError, digest, policy};
 use self::order::{Order, Outcome, Ticket};
+use self::reload::names;
 use self::schedule::Schedule;
 use self::spent::Spent;
 pub use self::step::step;
@@ -48,11 +50,12 @@ pub struct Vault {
     /// Whose login a `state` belongs to, by the state's digest: a look-up by the state itself
     /// would tell by its duration how much of a guess is right.
     logins: HashMap<[u8; 32], AccountName>,
-    /// The last of the numbers given to generations and requests, none of which is used twice.
     /// The accounts whose refresh waits for another try.
     failing: BTreeSet<AccountName>,
+    /// The last of the numbers given to generations and requests, none of which is used twice.
     last_number: u64,
     changes: u64,
+    visible_changes: u64,
 }
 
 impl Vault {
@@ -67,6 +70,7 @@ impl Vault {
             failing: BTreeSet::new(),
             last_number: 0,
             changes: 0,
+            visible_changes: 0,
         };
         for account in &config.accounts {
             vault.insert(config, account);
@@ -100,6 +104,12 @@ impl Vault {
     #[must_use]
     pub const fn changes(&self) -> u64 {
         self.changes
+    }
+
+    /// Counts the changes that somebody who waits for an answer of this vault's could see.
+    #[must_use]
+    pub const fn visible_changes(&self) -> u64 {
+        self.visible_changes
     }
 
     /// Whether any account holds a token.
@@ -239,7 +249,9 @@ impl Vault {
     /// How the exchange of this ticket ended; `None` while it is under way.
     #[must_use]
     pub fn logged_in(&self, ticket: &Ticket) -> Option<LoggedIn> {
-        let entry = self.entries.get(ticket.account.as_str())?;
+        let Some(entry) = self.entries.get(ticket.account.as_str()) else {
+            return Some(LoggedIn::No("the account is no longer configured".into()));
+        };
         match &entry.state {
             TokenState::Exchanging(_) if entry.awaits(ticket) => None,
             // A failed exchange leaves the generation alone, and a token that was carried along.
@@ -373,7 +385,7 @@ impl Vault {
         let Some(entry) = self.entries.get_mut(name) else {
             return Vec::new();
         };
-        let login_before = entry.login();
+        let (login_before, outline_before) = (entry.login(), entry.outline());
         let obtained_before = entry.state.obtained();
         let state = std::mem::replace(&mut entry.state, TokenState::Empty);
         let (state, effects) = step(state, input, now, &entry.policy);
@@ -413,6 +425,9 @@ impl Vault {
         self.schedule
             .put(&entry.account.name, entry.deadline, deadline);
         entry.deadline = deadline;
+        if outline_before != entry.outline() {
+            self.visible_changes += 1;
+        }
         orders
     }
 
@@ -431,12 +446,4 @@ impl Vault {
             .get_mut(ticket.account.as_str())
             .filter(|entry| entry.generation == ticket.generation)
     }
-}
-
-fn names(config: &Config) -> Vec<AccountName> {
-    config
-        .accounts
-        .iter()
-        .map(|account| account.name.clone())
-        .collect()
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::clock::Moment;
 use crate::config::{Account, AccountName, Config};
+use crate::vault::Vault;
 use crate::vault::entry::policy;
 use crate::vault::order::{Order, Task};
 use crate::vault::token::{Event, Input};
-use crate::vault::{Vault, names};
 
 impl Vault {
     /// Puts another configuration in force. A token survives exactly where the account's authority
@@ -81,4 +81,13 @@ impl Vault {
         }
         orders
     }
+}
+
+/// The accounts in the configuration's order.
+pub(super) fn names(config: &Config) -> Vec<AccountName> {
+    config
+        .accounts
+        .iter()
+        .map(|account| account.name.clone())
+        .collect()
 }

@@ -3,21 +3,23 @@
 //! A dump is secret. Each account in it carries a digest of the authority that its tokens were
 //! issued under, so that they are never sent to anybody else.
 
+mod digest;
+
 use std::collections::HashSet;
 use std::fmt;
-use std::fmt::Write as _;
 use std::io;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::clock::{Now, Timestamp};
-use crate::config::{AccountName, Authority, ClientAuth};
+pub(super) use self::digest::authority_digest;
+use crate::clock::{Moment, Now, Timestamp};
+use crate::config::{Account, AccountName};
 use crate::secret::{AccessToken, RefreshToken, SecretText};
 use crate::vault::Vault;
 use crate::vault::entry::Entry;
-use crate::vault::order::Order;
+use crate::vault::order::Outcome;
 use crate::vault::token::{Access, Restored, TokenState};
 
 /// The version of the format that this program writes, and the only one that it reads.
@@ -151,26 +153,35 @@ impl fmt::Display for Skipped {
     }
 }
 
-impl Vault {
-    /// All tokens, as a text that [`Self::restore`] takes.
+/// A copy of all tokens: made in no time, and written as a text when nobody waits for the vault.
+pub struct Snapshot {
+    taken: Now,
+    accounts: Vec<Held>,
+}
+
+struct Held {
+    account: Arc<Account>,
+    obtained: Moment,
+    access: Option<Access>,
+    refresh_token: Option<RefreshToken>,
+}
+
+impl Snapshot {
+    /// Whether nothing is in it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.accounts.is_empty()
+    }
+
+    /// The dump: a text that [`ReadDump::read`] takes.
     ///
     /// # Errors
     /// Never in practice: the text is built in memory.
-    pub fn dump(&self, now: Now) -> Result<SecretText, serde_json::Error> {
-        let accounts: Vec<Dumped<'_>> = self
-            .entries_in_order()
-            .filter_map(|entry| {
-                dumped(
-                    entry.account.name.as_str(),
-                    &entry.account.authority,
-                    &entry.state,
-                    now,
-                )
-            })
-            .collect();
+    pub fn text(&self) -> Result<SecretText, serde_json::Error> {
+        let accounts = self.accounts.iter();
         let dump = Dump {
             pizauth_dump: VERSION,
-            accounts,
+            accounts: accounts.map(|held| held.dumped(self.taken)).collect(),
         };
         // Measured first: a text that grows is moved, and leaves copies that nobody wipes.
         let mut length = Length(0);
@@ -181,21 +192,62 @@ impl Vault {
         let text = String::from_utf8(std::mem::take(&mut *text)).unwrap_or_default();
         Ok(SecretText::new(text))
     }
+}
 
-    /// Puts the tokens of a dump in the place of older ones. All of the dump is read before
-    /// anything is changed.
+impl Held {
+    fn copy(entry: &Entry) -> Option<Self> {
+        let access = entry.state.access();
+        let renewal = entry.state.renewal();
+        Some(Self {
+            account: Arc::clone(&entry.account),
+            obtained: entry.state.obtained()?,
+            access: access.map(Access::duplicate),
+            refresh_token: renewal.map(|renewal| renewal.refresh_token.duplicate()),
+        })
+    }
+
+    fn dumped(&self, now: Now) -> Dumped<'_> {
+        let access = self.access.as_ref();
+        Dumped {
+            account: self.account.name.as_str(),
+            authority: authority_digest(&self.account.authority),
+            obtained_at: now.wall_time_of(self.obtained),
+            access_token: access.map(|access| access.token.expose()),
+            expires_at: access.map(|access| now.wall_time_of(access.expires)),
+            scope: access.and_then(|access| access.scope.as_deref()),
+            refresh_token: self.refresh_token.as_ref().map(RefreshToken::expose),
+        }
+    }
+}
+
+/// A dump that was read whole, and found to be one.
+pub struct ReadDump(Dump<Undumped>);
+
+impl ReadDump {
+    /// Reads a dump.
     ///
     /// # Errors
-    /// Where the text is no dump of this version; nothing is changed then.
-    pub fn restore(
-        &mut self,
-        text: &str,
-        now: Now,
-    ) -> Result<(RestoreReport, Vec<Order>), BadDump> {
-        let dump = read(text)?;
+    /// Where the text is no dump of this version.
+    pub fn read(text: &str) -> Result<Self, BadDump> {
+        read(text).map(Self)
+    }
+}
+
+impl Vault {
+    /// A copy of all tokens.
+    #[must_use]
+    pub fn snapshot(&self, now: Now) -> Snapshot {
+        Snapshot {
+            taken: now,
+            accounts: self.entries_in_order().filter_map(Held::copy).collect(),
+        }
+    }
+
+    /// Puts the tokens of a dump in the place of older ones.
+    pub fn restore(&mut self, dump: ReadDump, now: Now) -> Outcome<RestoreReport> {
         let mut report = RestoreReport::default();
         let mut orders = Vec::new();
-        for undumped in dump.accounts {
+        for undumped in dump.0.accounts {
             let name = undumped.account.clone();
             match self.judge(undumped, now) {
                 Ok(restored) => {
@@ -205,7 +257,7 @@ impl Vault {
                 Err(reason) => report.skipped.push((name, reason)),
             }
         }
-        Ok((report, orders))
+        (report, orders)
     }
 
     /// What of a dumped account is to be put in force.
@@ -330,73 +382,4 @@ fn read(text: &str) -> Result<Dump<Undumped>, BadDump> {
         }
     }
     Ok(dump)
-}
-
-fn dumped<'a>(
-    account: &'a str,
-    authority: &Authority,
-    state: &'a TokenState,
-    now: Now,
-) -> Option<Dumped<'a>> {
-    let obtained = state.obtained()?;
-    let access = state.access();
-    let renewal = state.renewal();
-    Some(Dumped {
-        account,
-        authority: authority_digest(authority),
-        obtained_at: now.wall_time_of(obtained),
-        access_token: access.map(|access| access.token.expose()),
-        expires_at: access.map(|access| now.wall_time_of(access.expires)),
-        scope: access.and_then(|access| access.scope.as_deref()),
-        refresh_token: renewal.map(|renewal| renewal.refresh_token.expose()),
-    })
-}
-
-/// A digest of all that a token was issued under, in hexadecimal.
-fn authority_digest(authority: &Authority) -> String {
-    // Taken apart by name, so that a field which is added to the authority cannot be forgotten.
-    let Authority {
-        auth_uri,
-        token_uri,
-        client_id,
-        client_auth,
-        scopes,
-        resource,
-        redirect_uri,
-        auth_uri_fields,
-    } = authority;
-    let mut digest = Sha256::new();
-    let mut add = |field: &str| {
-        // The length first: otherwise two fields could share their text out differently.
-        digest.update((field.len() as u64).to_le_bytes());
-        digest.update(field);
-    };
-    for field in [
-        auth_uri.as_str(),
-        token_uri.as_str(),
-        client_id,
-        &redirect_uri.to_string(),
-    ] {
-        add(field);
-    }
-    let (method, secret) = match client_auth {
-        ClientAuth::None => ("none", ""),
-        ClientAuth::Post(secret) => ("post", secret.expose()),
-        ClientAuth::Basic(secret) => ("basic", secret.expose()),
-    };
-    add(method);
-    add(secret);
-    add(&scopes.join(" "));
-    add(resource.as_deref().unwrap_or_default());
-    for (key, value) in auth_uri_fields {
-        add(key);
-        add(value);
-    }
-    digest
-        .finalize()
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
 }

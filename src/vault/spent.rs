@@ -5,13 +5,14 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// How many are remembered for each account: with hourly refreshes, those of more than a day.
 const REMEMBERED: usize = 32;
 
 /// Digests of the refresh tokens that were replaced last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Spent {
     digests: VecDeque<[u8; 32]>,
 }

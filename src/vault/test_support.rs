@@ -12,7 +12,13 @@ use crate::config::{
 use crate::oauth::authorize::{AuthorizationError, AuthorizationRequest, Callback};
 use crate::oauth::token::{Failure, FailureKind, Grant};
 use crate::secret::{AccessToken, AuthState, Code, RefreshToken, Verifier};
+use crate::vault::snapshot::ReadDump;
 use crate::vault::token::{Access, Policy};
+
+/// A dump that must be one.
+pub(super) fn read(text: &str) -> ReadDump {
+    ReadDump::read(text).unwrap_or_else(|bad| panic!("{bad}"))
+}
 
 pub(super) const fn at(seconds: i64) -> Moment {
     Moment::from_millis(seconds * 1000)

@@ -368,6 +368,17 @@ impl Renewal {
 }
 
 impl Access {
+    /// A second copy, for a dump.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self {
+            token: self.token.duplicate(),
+            obtained: self.obtained,
+            expires: self.expires,
+            scope: self.scope.clone(),
+        }
+    }
+
     /// When to refresh: `before_expiry` ahead of the end, but not in the first half of the token's
     /// life, so that short-lived tokens are not refreshed all the time; and `at_least` that often.
     fn refresh_at(&self, policy: &Policy) -> Moment {

@@ -11,18 +11,42 @@ const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
-/** Where a person types and clicks at oidc-provider's pages. */
-const OIDC_PROVIDER = {
+/** The only password there is. */
+export const PASSWORD = 'any password does';
+/** How long a page may take. */
+const PATIENCE = 30_000;
+
+/**
+ * The way through a provider's login and consent pages where these are plain forms, a page each:
+ * selectors of where a person types and clicks.
+ */
+export function forms({ user, password, submit, consent, refuse }) {
+  return async (page, login, consents) => {
+    const { origin } = new URL(page.url());
+    let answer;
+    // At most a login page and a consent page lie before the end.
+    for (let pages = 0; new URL(page.url()).origin === origin; pages += 1) {
+      must(pages < 2, () => `the browser is stuck at ${page.url()}`);
+      const asksWho = await page.$(user);
+      const next = asksWho ? submit : consents ? consent : refuse;
+      must(await page.$(next), `the provider says: ${await page.innerText('body')}`);
+      if (asksWho) {
+        await page.fill(user, login);
+        await page.fill(password, PASSWORD);
+      }
+      [answer] = await Promise.all([page.waitForNavigation(), page.click(next)]);
+    }
+    return answer;
+  };
+}
+
+const OIDC_PROVIDER = forms({
   user: 'input[name=login]',
   password: 'input[name=password]',
   submit: 'button[type=submit]',
   consent: 'button[type=submit]',
   refuse: 'a[href$="/abort"]',
-};
-/** The only password there is. */
-export const PASSWORD = 'any password does';
-/** How long a page may take. */
-const PATIENCE = 30_000;
+});
 
 /** Starts Chromium with a home of its own; every scenario gets a window with cookies of its own. */
 export function launch(home) {
@@ -37,17 +61,17 @@ export function launch(home) {
 /** A person's browser window. */
 export class Person {
   /** Opens a window. It believes any certificate: the browser's trust is not what is tested. */
-  static async sitDown(stage, chromiumBrowser, login = 'jane', pages = OIDC_PROVIDER) {
+  static async sitDown(stage, chromiumBrowser, login = 'jane', way = OIDC_PROVIDER) {
     const context = await chromiumBrowser.newContext({ ignoreHTTPSErrors: true });
     context.setDefaultTimeout(PATIENCE);
     stage.atEnd(() => context.close());
-    return new Person(context, login, pages);
+    return new Person(context, login, way);
   }
 
-  constructor(context, login, pages) {
+  constructor(context, login, way) {
     this.context = context;
     this.login = login;
-    this.pages = pages;
+    this.way = way;
     /** Every URL with which a provider sent the browser back. */
     this.redirects = [];
     context.on('request', (request) => {
@@ -58,12 +82,12 @@ export class Person {
 
   /** Follows an authorisation URL to its end: logs in where asked, and consents. */
   authorise(url) {
-    return this.visit(url, this.pages.consent);
+    return this.visit(url, true);
   }
 
   /** Follows an authorisation URL, logs in where asked, and refuses. */
   refuse(url) {
-    return this.visit(url, this.pages.refuse);
+    return this.visit(url, false);
   }
 
   /** Opens a URL as it is, and reads what is there. */
@@ -73,24 +97,13 @@ export class Person {
     return read(page, answer);
   }
 
-  async visit(url, decision) {
+  async visit(url, consents) {
     const page = await this.context.newPage();
-    const { origin } = new URL(url);
-    let answer = await page.goto(url);
-    // At most a login page and a consent page lie before the end.
-    for (let pages = 0; new URL(page.url()).origin === origin; pages += 1) {
-      must(pages < 2, () => `the browser is stuck at ${page.url()}`);
-      const asksWho = await page.$(this.pages.user);
-      must(asksWho || await page.$(decision), `the provider says: ${await page.innerText('body')}`);
-      if (asksWho) await this.introduce(page);
-      [answer] = await Promise.all([page.waitForNavigation(), page.click(asksWho ? this.pages.submit : decision)]);
-    }
+    await page.goto(url);
+    const answer = await this.way(page, this.login, consents).catch(async (error) => {
+      throw new Error(`${error.message}\nat ${page.url()}, which says: ${await page.innerText('body')}`);
+    });
     return read(page, answer);
-  }
-
-  async introduce(page) {
-    await page.fill(this.pages.user, this.login);
-    await page.fill(this.pages.password, PASSWORD);
   }
 }
 

@@ -12,19 +12,18 @@ import { login } from './scenarios/login.mjs';
 import { mailAcrossEvents, otherPrograms, roundTrip } from './scenarios/mail.mjs';
 import { privateAuthority, throughProxy } from './scenarios/network.mjs';
 import { amnesia, outage, outageByHand, revokedThere, strangerClient } from './scenarios/outage.mjs';
-import { djangoOauthToolkit } from './scenarios/others.mjs';
+import { djangoOauthToolkit, glewlwyd } from './scenarios/others.mjs';
 import { dumpAndRestore, reloadAndRevoke, restoreExpired } from './scenarios/persistence.mjs';
 import { refreshByCommand, refreshInTime, shortLived } from './scenarios/refresh.mjs';
 import { refusal, strangeRedirects } from './scenarios/refusal.mjs';
 
 const ALL = [
-  refreshInTime, login, shortLived, roundTrip, otherPrograms, mailAcrossEvents,
+  refreshInTime, login, shortLived, roundTrip, otherPrograms, mailAcrossEvents, djangoOauthToolkit, glewlwyd,
   refreshByCommand, refusal, strangeRedirects,
   outage, outageByHand, revokedThere, amnesia, strangerClient,
   dumpAndRestore, restoreExpired, reloadAndRevoke,
   confidential, redirectUris, twoAccounts,
   privateAuthority, throughProxy,
-  djangoOauthToolkit,
 ];
 /** Scenarios at once: they wait for tokens to expire more than they work. */
 const AT_ONCE = 3;

@@ -23,6 +23,7 @@
     reason = "a scripted provider is not in a hurry"
 )]
 
+pub mod attack;
 pub mod browser;
 pub mod pizauth;
 pub mod provider;

@@ -15,7 +15,7 @@ use crate::oauth::token::{Failure, Grant};
 use crate::vault::Vault;
 use crate::vault::answer::{Returned, Shown};
 use crate::vault::order::{Order, Task, Ticket};
-use crate::vault::test_support::{account, callback, config, refusal, request, secs};
+use crate::vault::test_support::{account, callback, config, read, refusal, request, secs};
 use crate::vault::token::Probed;
 
 const ACCOUNTS: [&str; 4] = ["a", "b", "c", "d"];
@@ -350,7 +350,7 @@ impl World {
     }
 
     fn dump(&mut self) {
-        let dump = self.vault.dump(self.clocks()).unwrap();
+        let dump = self.vault.snapshot(self.clocks()).text().unwrap();
         if self.dumps.len() == 6 {
             self.dumps.remove(0);
         }
@@ -364,7 +364,7 @@ impl World {
         let nth = self.random.below(self.dumps.len());
         let held = invariants::refresh_tokens(&self.vault);
         let requests = invariants::requests(&self.vault);
-        let (_, orders) = self.vault.restore(&self.dumps[nth], self.clocks()).unwrap();
+        let (_, orders) = self.vault.restore(read(&self.dumps[nth]), self.clocks());
         for (name, token) in invariants::refresh_tokens(&self.vault) {
             match held.get(&name) {
                 None => self.provider.excuse(&token),

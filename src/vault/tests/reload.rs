@@ -11,7 +11,7 @@ use crate::vault::Vault;
 use crate::vault::answer::{Refreshed, Refreshing, Returned, Shown};
 use crate::vault::order::{Order, Task, Ticket};
 use crate::vault::test_support::{
-    account, at, callback, config, failure, grant, now, request, secs,
+    account, at, callback, config, failure, grant, now, read, request, secs,
 };
 use crate::vault::token::Event;
 
@@ -78,13 +78,13 @@ fn a_token_goes_when_anything_of_the_authority_changes() {
     for (field, change) in changes {
         let mut vault = vault(&["a", "b"]);
         log_in(&mut vault, "a", Some("R"));
-        let dump = vault.dump(now(5)).unwrap();
+        let dump = vault.snapshot(now(5)).text().unwrap();
         let mut changed = account("a");
         change(&mut changed);
         let orders = vault.reload(&config([account("b"), changed]), false, at(10));
         assert_eq!(events(&orders), [Event::Invalidated], "{field}");
         assert!(!has_token(&mut vault, "a"), "{field}");
-        let (report, _) = vault.restore(dump.expose(), now(11)).unwrap();
+        let (report, _) = vault.restore(read(dump.expose()), now(11));
         assert_eq!(report.restored, 0, "{field}");
     }
 }

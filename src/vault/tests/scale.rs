@@ -6,7 +6,7 @@ use super::reload::log_in;
 use crate::vault::Vault;
 use crate::vault::answer::Shown;
 use crate::vault::order::Task;
-use crate::vault::test_support::{account, at, config, grant, now};
+use crate::vault::test_support::{account, at, config, grant, now, read};
 
 const ACCOUNTS: usize = 10_000;
 
@@ -37,9 +37,9 @@ fn ten_thousand_accounts_are_due_at_once_and_each_is_served() {
         assert!(orders.is_empty());
     }
 
-    let dump = vault.dump(now(3600)).unwrap();
+    let dump = vault.snapshot(now(3600)).text().unwrap();
     let mut other = Vault::new(&config);
-    let (report, _) = other.restore(dump.expose(), now(3601)).unwrap();
+    let (report, _) = other.restore(read(dump.expose()), now(3601));
     assert_eq!(report.restored, ACCOUNTS);
     assert!(vault.reload(&config, false, at(3602)).is_empty());
     assert_eq!(vault.status(now(3602)).accounts.len(), ACCOUNTS);

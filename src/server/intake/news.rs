@@ -1,0 +1,138 @@
+//! How an intake is told something while it waits for strangers.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+/// How long to wait for an intake to do as it was told: it never blocks.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Wakes an [`super::Intake`] up.
+pub(in crate::server) struct Bell {
+    wake: UnixStream,
+    /// Whether a client waits for a change.
+    wanted: AtomicBool,
+}
+
+/// Puts other listeners in the place of those that an [`super::Intake`] has.
+pub(in crate::server) struct Handle<L> {
+    sender: Sender<Told<L>>,
+    bell: Arc<Bell>,
+}
+
+/// What an [`super::Intake`] is told.
+pub(super) enum Told<L> {
+    /// Listen here from now on, and say when that is so.
+    Listeners(Vec<L>, Sender<()>),
+    /// Serve nobody until told otherwise, and say when that is so.
+    Pause(Sender<()>),
+    /// Go on.
+    Resume,
+}
+
+/// Where an [`super::Intake`] is told something from outside.
+pub(in crate::server) struct News<L> {
+    receiver: Receiver<Told<L>>,
+    bell: Arc<Bell>,
+    rung: UnixStream,
+}
+
+/// The means of telling an intake something while it works.
+///
+/// # Errors
+/// Where the system has no descriptors left.
+pub(in crate::server) fn news<L>() -> io::Result<(Handle<L>, News<L>)> {
+    let (wake, rung) = UnixStream::pair()?;
+    wake.set_nonblocking(true)?;
+    rung.set_nonblocking(true)?;
+    let bell = Arc::new(Bell {
+        wake,
+        wanted: AtomicBool::new(false),
+    });
+    let (sender, receiver) = channel();
+    let handle = Handle {
+        sender,
+        bell: Arc::clone(&bell),
+    };
+    Ok((
+        handle,
+        News {
+            receiver,
+            bell,
+            rung,
+        },
+    ))
+}
+
+impl Bell {
+    /// To be called when something may have changed that a client waits for. Costs next to
+    /// nothing where none does.
+    pub(in crate::server) fn changed(&self) {
+        if self.wanted.swap(false, Ordering::AcqRel) {
+            self.ring();
+        }
+    }
+
+    fn ring(&self) {
+        // Where the socket is full, it has not heard yet that it was rung for before.
+        let _ = (&self.wake).write(&[1]);
+    }
+}
+
+impl<L> Handle<L> {
+    /// Comes back when the listeners before these are closed.
+    pub(in crate::server) fn replace(&self, listeners: Vec<L>) {
+        self.tell_and_wait(|done| Told::Listeners(listeners, done));
+    }
+
+    /// Comes back when nobody is served any more. Whoever connects has to wait.
+    pub(in crate::server) fn pause(&self) {
+        self.tell_and_wait(Told::Pause);
+    }
+
+    fn tell_and_wait(&self, told: impl FnOnce(Sender<()>) -> Told<L>) {
+        let (done, is_done) = channel();
+        self.tell(told(done));
+        // It never blocks; where it is gone, there is nothing to wait for.
+        let _ = is_done.recv_timeout(PATIENCE);
+    }
+
+    pub(in crate::server) fn resume(&self) {
+        self.tell(Told::Resume);
+    }
+
+    fn tell(&self, told: Told<L>) {
+        // The intake ends only with the process.
+        let _ = self.sender.send(told);
+        self.bell.ring();
+    }
+
+    pub(in crate::server) fn bell(&self) -> Arc<Bell> {
+        Arc::clone(&self.bell)
+    }
+}
+
+impl<L> News<L> {
+    /// Asks for the bell to be rung at the next change. To be called before looking for it, so
+    /// that what changes meanwhile rings, too.
+    pub(super) fn want_changes(&self) {
+        self.bell.wanted.store(true, Ordering::Release);
+    }
+
+    /// Hears the bell, and takes what was said.
+    pub(super) fn take(&self) -> Vec<Told<L>> {
+        let mut bytes = [0; 64];
+        while matches!((&self.rung).read(&mut bytes), Ok(count) if count > 0) {}
+        self.receiver.try_iter().collect()
+    }
+}
+
+impl<L> AsFd for News<L> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.rung.as_fd()
+    }
+}

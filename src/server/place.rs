@@ -1,0 +1,167 @@
+//! The server's place: the lock that says that it is the one, the control socket, and the redirect
+//! listeners. Each is made, inherited from the server before this one, or passed by the system.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, umask};
+
+use crate::config::Listen;
+use crate::console;
+use crate::paths::RuntimePaths;
+use crate::server::handover::Taken;
+use crate::server::redirect;
+use crate::sys;
+
+/// What a server needs in order to be found, and to be the only one.
+pub(super) struct Place {
+    pub(super) lock: File,
+    pub(super) control: UnixListener,
+    pub(super) redirect: Vec<TcpListener>,
+    /// The socket's path, to be removed at the end. `None` where it is not this server's to remove.
+    pub(super) socket: Option<PathBuf>,
+}
+
+impl Place {
+    /// Takes the place of nobody.
+    ///
+    /// # Errors
+    /// Where another server has it, or the system refuses; the text is for people.
+    pub(super) fn make(
+        paths: &RuntimePaths,
+        listen: &Listen,
+        passed: Vec<OwnedFd>,
+    ) -> Result<Self, String> {
+        let lock = take_lock(&paths.lock)?;
+        let redirect = redirect::bind(listen).map_err(|error| text(&error))?;
+        // Last, so that no socket is left behind where something else fails.
+        let (control, socket) = match passed.into_iter().next() {
+            Some(control) => (adopt(control)?, None),
+            None => (bind_control(&paths.socket)?, Some(paths.socket.clone())),
+        };
+        Ok(Self {
+            lock,
+            control,
+            redirect,
+            socket,
+        })
+    }
+
+    /// Takes the place of a server that hands over.
+    ///
+    /// # Errors
+    /// Where the configuration wants other listeners, which cannot be had.
+    pub(super) fn inherit(
+        paths: &RuntimePaths,
+        listen: &Listen,
+        taken: &mut Taken,
+    ) -> Result<Self, String> {
+        let redirect = if taken.has_listeners_for(listen) {
+            std::mem::take(&mut taken.redirect)
+        } else {
+            redirect::bind(listen).map_err(|error| text(&error))?
+        };
+        let failed = |error: io::Error| text(&error);
+        Ok(Self {
+            lock: taken.lock.try_clone().map_err(failed)?.into(),
+            control: taken.control.try_clone().map_err(failed)?,
+            redirect,
+            socket: Some(paths.socket.clone()),
+        })
+    }
+}
+
+/// The sockets that the system's service manager has opened for this process (socket activation).
+pub(super) fn passed() -> Vec<OwnedFd> {
+    match sd_notify::listen_fds() {
+        Ok(numbers) => numbers.map(sys::adopt).collect(),
+        Err(error) => {
+            log::warn!("the service manager's sockets cannot be used: {error}");
+            Vec::new()
+        }
+    }
+}
+
+fn adopt(control: OwnedFd) -> Result<UnixListener, String> {
+    let listener = UnixListener::from(control);
+    listener
+        .local_addr()
+        .and_then(|_| listener.set_nonblocking(true))
+        .map_err(|error| {
+            format!(
+                "the socket that was passed is no Unix socket: {}",
+                text(&error)
+            )
+        })?;
+    Ok(listener)
+}
+
+/// Takes the lock that each server holds for as long as it lives, whatever ends it. The file stays
+/// when the server goes: were it removed, two servers could each hold the lock of another file.
+fn take_lock(path: &Path) -> Result<File, String> {
+    let shown = path.display();
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlag::O_NOFOLLOW.bits())
+        .open(path)
+        .map_err(|error| format!("cannot open the lock file '{shown}': {}", text(&error)))?;
+    match file.try_lock() {
+        Ok(()) => {
+            // The id in it is a dead server's. This one's follows when it has its final one.
+            file.set_len(0)
+                .map_err(|error| format!("cannot write to '{shown}': {}", text(&error)))?;
+            Ok(file)
+        }
+        Err(std::fs::TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            let _ = file.read_to_string(&mut pid);
+            let who = match pid.trim() {
+                "" => String::new(),
+                pid => format!(" (process {pid})"),
+            };
+            Err(format!(
+                "a pizauth server is running already{who}: 'pizauth shutdown' ends it"
+            ))
+        }
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(format!("cannot lock '{shown}': {}", text(&error)))
+        }
+    }
+}
+
+/// Takes the socket's place. Whoever holds the lock may: a socket that is there is a dead
+/// server's.
+fn bind_control(path: &Path) -> Result<UnixListener, String> {
+    let failed = |error: io::Error| {
+        format!(
+            "cannot make the control socket '{}': {}",
+            path.display(),
+            text(&error)
+        )
+    };
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    // Private from its first moment, not only after a chmod.
+    let before = umask(Mode::from_bits_truncate(0o177));
+    let bound = UnixListener::bind(path);
+    umask(before);
+    let listener = bound.map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    Ok(listener)
+}
+
+fn text(error: &io::Error) -> String {
+    console::describe(error)
+}

@@ -1,0 +1,283 @@
+//! All that a vault knows, for a process that takes over from this one on the same machine.
+//!
+//! Unlike a dump, it is never kept: its times are moments of this boot, and logins that wait for
+//! the user are in it. What was issued under another authority than the new process's
+//! configuration has is left out, as at a reload.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::clock::Moment;
+use crate::oauth::authorize::AuthorizationRequest;
+use crate::secret::{AccessToken, AuthState, RefreshToken, SecretText, Verifier};
+use crate::vault::Vault;
+use crate::vault::entry::{Entry, LastError};
+use crate::vault::order::{Order, Task};
+use crate::vault::snapshot::authority_digest;
+use crate::vault::spent::Spent;
+use crate::vault::token::{
+    Access, Active, Attempt, Event, Failures, Input, Pending, Renewal, TokenState,
+};
+
+/// Why a vault cannot be handed over just now: an answer is awaited that may change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy;
+
+type Secret = Zeroizing<String>;
+
+/// One account, between two processes.
+#[derive(Serialize, Deserialize)]
+struct Handed {
+    account: String,
+    authority: String,
+    state: HandedState,
+    spent: Spent,
+    last_error: Option<(i64, String)>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum HandedState {
+    Empty,
+    Pending {
+        url: String,
+        state: Secret,
+        verifier: Secret,
+        redirect_uri: String,
+        told: i64,
+        carried: Option<HandedAccess>,
+    },
+    Active(HandedAccess, Option<HandedRenewal>),
+    Expired(HandedRenewal),
+}
+
+#[derive(Serialize, Deserialize)]
+struct HandedAccess {
+    token: Secret,
+    obtained: i64,
+    expires: i64,
+    scope: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct HandedRenewal {
+    refresh_token: Secret,
+    obtained: i64,
+    attempt: HandedAttempt,
+}
+
+#[derive(Serialize, Deserialize)]
+enum HandedAttempt {
+    Idle,
+    Backoff {
+        until: i64,
+        not_before: i64,
+        count: u32,
+        streak: u32,
+    },
+    Halted,
+}
+
+impl Vault {
+    /// Everything, as a text that [`Self::take_over`] takes in another process.
+    ///
+    /// # Errors
+    /// While an answer of a provider is awaited.
+    pub fn hand_over(&self) -> Result<SecretText, Busy> {
+        let handed: Vec<Handed> = self
+            .entries_in_order()
+            .map(hand)
+            .collect::<Result<_, _>>()?;
+        let text = serde_json::to_string(&handed).map_err(|_| Busy)?;
+        Ok(SecretText::new(text))
+    }
+
+    /// Takes in what another process's vault knew. `listener_moved` where logins can no longer
+    /// come back to where they were told to.
+    ///
+    /// # Errors
+    /// Where the text is not what [`Self::hand_over`] makes; nothing is changed then.
+    pub fn take_over(
+        &mut self,
+        text: &str,
+        listener_moved: bool,
+        now: Moment,
+    ) -> Result<Vec<Order>, String> {
+        // The error's own text may quote a secret.
+        let handed: Vec<Handed> = serde_json::from_str(text)
+            .map_err(|error| format!("its state cannot be read (column {})", error.column()))?;
+        let mut orders = Vec::new();
+        for handed in handed {
+            orders.extend(self.take_account(handed, listener_moved, now));
+        }
+        Ok(orders)
+    }
+
+    fn take_account(&mut self, handed: Handed, listener_moved: bool, now: Moment) -> Vec<Order> {
+        let name = handed.account.clone();
+        let Some(entry) = self.entries.get_mut(name.as_str()) else {
+            return Vec::new();
+        };
+        let state = TokenState::from(handed.state);
+        if authority_digest(&entry.account.authority) != handed.authority {
+            let lost = state.holds_token();
+            let announce = || entry.order(Task::Announce(Event::Invalidated));
+            return lost.then(announce).into_iter().collect();
+        }
+        entry.state = state;
+        entry.spent = handed.spent;
+        entry.last_error = handed.last_error.map(|(at, reason)| LastError {
+            at: Moment::from_millis(at),
+            reason,
+        });
+        let astray = listener_moved && entry.account.authority.redirect_uri.port().is_none();
+        let login = entry.login();
+        login.map(|digest| self.logins.insert(digest, entry.account.name.clone()));
+        // From here on it is a new configuration like any other.
+        let mut orders = self.apply(&name, Input::Reconfigured, now);
+        if astray {
+            orders.extend(self.apply(&name, Input::ListenerMoved, now));
+        }
+        orders
+    }
+}
+
+fn hand(entry: &Entry) -> Result<Handed, Busy> {
+    Ok(Handed {
+        account: entry.account.name.to_string(),
+        authority: authority_digest(&entry.account.authority),
+        state: hand_state(&entry.state)?,
+        spent: entry.spent.clone(),
+        last_error: entry
+            .last_error
+            .as_ref()
+            .map(|error| (error.at.as_millis(), error.reason.clone())),
+    })
+}
+
+fn hand_state(state: &TokenState) -> Result<HandedState, Busy> {
+    Ok(match state {
+        TokenState::Empty => HandedState::Empty,
+        TokenState::Exchanging(_) => return Err(Busy),
+        TokenState::Pending(pending) => HandedState::Pending {
+            url: pending.request.url.clone(),
+            state: secret(pending.request.state.expose()),
+            verifier: secret(pending.request.verifier.expose()),
+            redirect_uri: pending.request.redirect_uri.clone(),
+            told: pending.told.as_millis(),
+            carried: pending.carried.as_ref().map(hand_access),
+        },
+        TokenState::Active(active) => HandedState::Active(
+            hand_access(&active.access),
+            active.renewal.as_ref().map(hand_renewal).transpose()?,
+        ),
+        TokenState::Expired(renewal) => HandedState::Expired(hand_renewal(renewal)?),
+    })
+}
+
+fn secret(text: &str) -> Secret {
+    Zeroizing::new(text.to_owned())
+}
+
+fn hand_access(access: &Access) -> HandedAccess {
+    HandedAccess {
+        token: secret(access.token.expose()),
+        obtained: access.obtained.as_millis(),
+        expires: access.expires.as_millis(),
+        scope: access.scope.clone(),
+    }
+}
+
+fn hand_renewal(renewal: &Renewal) -> Result<HandedRenewal, Busy> {
+    Ok(HandedRenewal {
+        refresh_token: secret(renewal.refresh_token.expose()),
+        obtained: renewal.obtained.as_millis(),
+        attempt: match renewal.attempt {
+            Attempt::Idle => HandedAttempt::Idle,
+            Attempt::InFlight(_) => return Err(Busy),
+            // What the user's command finds out is lost: it is asked again at the next failure.
+            Attempt::Backoff {
+                until,
+                not_before,
+                failures,
+            } => HandedAttempt::Backoff {
+                until: until.as_millis(),
+                not_before: not_before.as_millis(),
+                count: failures.count,
+                streak: failures.streak,
+            },
+            Attempt::Halted => HandedAttempt::Halted,
+        },
+    })
+}
+
+fn own(mut secret: Secret) -> String {
+    std::mem::take(&mut *secret)
+}
+
+impl From<HandedState> for TokenState {
+    fn from(handed: HandedState) -> Self {
+        match handed {
+            HandedState::Empty => Self::Empty,
+            HandedState::Pending {
+                url,
+                state,
+                verifier,
+                redirect_uri,
+                told,
+                carried,
+            } => Self::Pending(Pending {
+                request: AuthorizationRequest {
+                    url,
+                    state: AuthState::new(own(state)),
+                    verifier: Verifier::new(own(verifier)),
+                    redirect_uri,
+                },
+                told: Moment::from_millis(told),
+                carried: carried.map(Access::from),
+            }),
+            HandedState::Active(access, renewal) => Self::Active(Active {
+                access: access.into(),
+                renewal: renewal.map(Renewal::from),
+            }),
+            HandedState::Expired(renewal) => Self::Expired(renewal.into()),
+        }
+    }
+}
+
+impl From<HandedAccess> for Access {
+    fn from(handed: HandedAccess) -> Self {
+        Self {
+            token: AccessToken::new(own(handed.token)),
+            obtained: Moment::from_millis(handed.obtained),
+            expires: Moment::from_millis(handed.expires),
+            scope: handed.scope,
+        }
+    }
+}
+
+impl From<HandedRenewal> for Renewal {
+    fn from(handed: HandedRenewal) -> Self {
+        Self {
+            refresh_token: RefreshToken::new(own(handed.refresh_token)),
+            obtained: Moment::from_millis(handed.obtained),
+            attempt: match handed.attempt {
+                HandedAttempt::Idle => Attempt::Idle,
+                HandedAttempt::Halted => Attempt::Halted,
+                HandedAttempt::Backoff {
+                    until,
+                    not_before,
+                    count,
+                    streak,
+                } => Attempt::Backoff {
+                    until: Moment::from_millis(until),
+                    not_before: Moment::from_millis(not_before),
+                    failures: Failures {
+                        count,
+                        streak,
+                        probing: false,
+                    },
+                },
+            },
+        }
+    }
+}
