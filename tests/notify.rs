@@ -165,7 +165,7 @@ fn a_command_has_a_clean_start() {
     let done = Record::new(&user, "done");
     let at = |name: &str| user.dir().join(name).display().to_string();
     let script = format!(
-        "env >'{}'; ls /proc/self/fd >'{}'; cat /proc/$$/status >'{}'; cat; echo noise; \
+        "env >'{}'; ls /proc/self/fd >'{}'; cat /proc/self/status >'{}'; cat; echo noise; \
          echo noise >&2; {}",
         at("env"),
         at("fds"),
