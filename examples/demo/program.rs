@@ -78,12 +78,7 @@ fn build(profile_dir: &Path) -> Result<(), Trouble> {
 /// Takes out of the environment what `cargo run` says of the demo: some build scripts look at it,
 /// and would have everything built anew.
 fn forget_this_run(command: &mut Command) {
-    let about_demo = [
-        "CARGO_PKG_",
-        "CARGO_MANIFEST_",
-        "CARGO_BIN_",
-        "CARGO_CRATE_",
-    ];
+    let about_demo = ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR"];
     let names = env::vars_os().map(|(name, _)| name);
     for name in names.filter(|name| {
         let name = name.to_string_lossy();
