@@ -13,8 +13,9 @@ const PIZAUTH_1: &str = include_str!("../pizauth.1");
 const PIZAUTH_CONF_5: &str = include_str!("../pizauth.conf.5");
 const README: &str = include_str!("../README.md");
 const EXAMPLE: &str = include_str!("../examples/pizauth.conf");
-const KEEP: &str = include_str!("../examples/pizauth-keep");
-const UNIT: &str = include_str!("../share/systemd/pizauth.service");
+const SERVICE: &str = include_str!("../share/systemd/pizauth.service");
+const SOCKET: &str = include_str!("../share/systemd/pizauth.socket");
+const AGENT: &str = include_str!("../share/launchd/pizauth.plist");
 
 /// What a setting that is shown on its own needs beside it.
 const AN_ACCOUNT: &str = r#"
@@ -97,7 +98,7 @@ fn every_command_line_shown_is_one() {
     for code in code_of(README)
         .iter()
         .map(String::as_str)
-        .chain([KEEP, UNIT])
+        .chain([SERVICE, SOCKET, AGENT])
     {
         for name in code.lines().flat_map(commands_in) {
             assert!(
@@ -134,6 +135,26 @@ fn every_configuration_shown_is_valid() {
     assert!(manual.len() >= 2, "the manual's examples are not found");
     for example in &manual {
         assert_valid(example, "pizauth.conf.5");
+    }
+    let keeping = displays(section(PIZAUTH_CONF_5, "KEEPING TOKENS"));
+    assert!(keeping.len() >= 3, "the manual's commands are not found");
+    for example in &keeping {
+        assert_valid(&format!("{example}{AN_ACCOUNT}"), "pizauth.conf.5");
+    }
+}
+
+#[test]
+fn what_keeps_tokens_is_the_same_everywhere() {
+    let manual = displays(section(PIZAUTH_CONF_5, "KEEPING TOKENS"));
+    let settings = fenced(README, "conf");
+    let shown: Vec<&String> = settings
+        .iter()
+        .filter(|example| example.contains("persist_cmd"))
+        .collect();
+    assert!(!shown.is_empty(), "the README does not say how");
+    for example in shown {
+        let known = manual.iter().any(|known| known.trim() == example.trim());
+        assert!(known, "not in pizauth.conf(5): {example}");
     }
 }
 
