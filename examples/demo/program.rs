@@ -56,6 +56,10 @@ fn build(profile_dir: &Path) -> Result<(), Trouble> {
         .arg("--manifest-path")
         .arg(manifest_dir.join("Cargo.toml"));
     forget_this_run(&mut command);
+    // A first build takes long enough to be watched; to find out that nothing has changed does not.
+    if profile_dir.join("pizauth").exists() {
+        command.arg("--quiet");
+    }
     if let Some(above) = profile_dir.parent() {
         add_target(&mut command, above);
     }

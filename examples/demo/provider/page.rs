@@ -50,7 +50,7 @@ pub(super) fn login(login: &Login<'_>) -> Response {
 <label for="user">User name</label>
 <input id="user" name="user" value="{user}" maxlength="64" required autocapitalize="none" spellcheck="false">
 <label for="password">Password</label>
-<input id="password" name="password" type="password" value="correct horse" required>
+<input id="password" name="password" type="password" value="correct horse" autocomplete="off" required>
 <p class="hint">This provider is the demo’s own: any name and any password will do</p>
 <section>
 <h2>pizauth will be able to</h2>

@@ -8,6 +8,8 @@ const MAX_ECHO: usize = 4096;
 /// From this many characters on, a detail may be higher than its box: the keyboard must be able
 /// to scroll it.
 const SCROLLS: usize = 280;
+/// From this many characters on, an account's name takes several lines, and is set smaller.
+const LONG_NAME: usize = 36;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -144,7 +146,19 @@ fn account(content: &Content<'_>) -> String {
     let Some(account) = content.account else {
         return String::new();
     };
-    format!("<p class=\"account\"><bdi>{}</bdi></p>\n", escape(account))
+    let size = if account.chars().nth(LONG_NAME).is_some() {
+        " long"
+    } else {
+        ""
+    };
+    let name = breakable(&escape(account));
+    format!("<p class=\"account{size}\"><bdi>{name}</bdi></p>\n")
+}
+
+/// Lets a long address go on in the next line where a reader would expect it to. Takes escaped
+/// text; no escape has one of these in it.
+fn breakable(html: &str) -> String {
+    html.replace('@', "<wbr>@").replace('.', ".<wbr>")
 }
 
 fn detail(content: &Content<'_>) -> String {
@@ -166,7 +180,7 @@ fn action(content: &Content<'_>) -> String {
     match &content.action {
         Action::Nothing => String::new(),
         Action::Run(command) => {
-            format!("<pre><code>{}</code></pre>\n", escape(command))
+            format!("<pre><code>{}</code></pre>\n", breakable(&escape(command)))
         }
         // An empty reference is this very page, query and all.
         Action::Reload => "<a class=\"button\" href=\"\">Load again</a>\n".into(),
