@@ -1,4 +1,4 @@
-//! The compiled grammar, as build.rs made it of config.l and config.y. Nothing else is in here, so
+//! The compiled grammar, as build.rs made it of config.y, and the numbers of its tokens. Nothing else is in here, so
 //! that the lints which generated code breaks are off for it alone.
 #![allow(
     clippy::all,
@@ -12,11 +12,9 @@
     reason = "nobody writes this code by hand"
 )]
 
-use lrlex::lrlex_mod;
 use lrpar::lrpar_mod;
 
-lrlex_mod!("config/config.l");
 lrpar_mod!("config/config.y");
+include!(concat!(env!("OUT_DIR"), "/kinds.rs"));
 
-pub(super) use config_l::*;
 pub(super) use config_y::parse;

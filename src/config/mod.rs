@@ -9,6 +9,7 @@ mod diagnostic;
 mod error;
 mod grammar;
 mod hide;
+mod lexer;
 mod load;
 pub mod redirect_uri;
 mod syntax;

@@ -1,18 +1,14 @@
 //! From text to the tokens that the parser gets. Malformed tokens are reported and mended here, so
 //! that the parser meets none and the rest of the file is checked all the same.
 
-use std::sync::LazyLock;
-
 use cfgrammar::Span;
-use lrlex::{DefaultLexeme, DefaultLexerTypes, LRNonStreamingLexerDef};
-use lrpar::{Lexeme as _, Lexer as _};
+use lrlex::DefaultLexeme;
+use lrpar::Lexeme as _;
 
 use super::diagnostic::{Diagnostic, quoted};
 use super::grammar as is;
 use super::hide::Hidden;
-
-/// The lexer's regular expressions, compiled once.
-static LEXER: LazyLock<LRNonStreamingLexerDef<DefaultLexerTypes<u8>>> = LazyLock::new(is::lexerdef);
+use super::lexer;
 
 /// What was read of a file's text.
 pub(super) struct Tokens {
@@ -26,8 +22,7 @@ pub(super) struct Tokens {
 
 impl Tokens {
     pub(super) fn read(text: &str) -> Self {
-        // The last rule of the lexer takes any character, so that nothing is ever an error to it.
-        let raw: Vec<_> = LEXER.lexer(text).iter().filter_map(Result::ok).collect();
+        let raw = lexer::read(text);
         let mut mender = Mender {
             text,
             tokens: Vec::with_capacity(raw.len()),

@@ -1,0 +1,245 @@
+//! From text to tokens. Knows what each token looks like (config.l says the same in regular
+//! expressions, which the tests hold this against); knows nothing of how they go together.
+//!
+//! It is written by hand: regular expressions take most of a second for ten thousand accounts, and
+//! have to be compiled first even for one.
+
+use lrlex::DefaultLexeme;
+use lrpar::Lexeme as _;
+
+use super::grammar as is;
+
+/// The tokens of `text`. Only blanks are left out: some token covers whatever else there is.
+pub(super) fn read(text: &str) -> Vec<DefaultLexeme<u8>> {
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while let Some(&first) = text.as_bytes().get(at) {
+        if matches!(first, b' ' | b'\t' | b'\r' | b'\n') {
+            at += 1;
+            continue;
+        }
+        let (kind, length) = token(&text[at..], first);
+        tokens.push(DefaultLexeme::new(kind, at, length));
+        at += length;
+    }
+    tokens
+}
+
+/// The kind and the length of the token that `rest` begins with; `first` is its first byte.
+fn token(rest: &str, first: u8) -> (u8, usize) {
+    match first {
+        b'"' => string(rest.as_bytes()),
+        b'=' => (is::N_EQUALS, 1),
+        b';' => (is::N_SEMICOLON, 1),
+        b',' => (is::N_COMMA, 1),
+        b':' => (is::N_COLON, 1),
+        b'{' => (is::N_OPEN_BRACE, 1),
+        b'}' => (is::N_CLOSE_BRACE, 1),
+        b'[' => (is::N_OPEN_BRACKET, 1),
+        b']' => (is::N_CLOSE_BRACKET, 1),
+        b'#' => (is::N_OTHER_COMMENT, line(rest)),
+        b'/' => after_slash(rest),
+        b'\'' => other_quotes(rest, &['\'', '\n']),
+        _ if rest.starts_with(OPENING) => other_quotes(rest, &['“', '”', '»', '"', '\n']),
+        _ => word_or_stray(rest),
+    }
+}
+
+/// The quotes that people's programs put in the place of straight ones. No word has one in it.
+const OPENING: [char; 4] = ['“', '”', '„', '«'];
+
+/// How long the line is, without its end.
+fn line(rest: &str) -> usize {
+    rest.find('\n').unwrap_or(rest.len())
+}
+
+/// A string, or what there is of one on its line.
+fn string(rest: &[u8]) -> (u8, usize) {
+    let mut at = 1;
+    loop {
+        match rest.get(at) {
+            Some(b'"') => return (is::N_STRING, at + 1),
+            None | Some(b'\n') => return (is::N_UNTERMINATED, at),
+            Some(b'\\') if matches!(rest.get(at + 1), None | Some(b'\n')) => at += 1,
+            // Where the escaped character has several bytes, none of the others is special.
+            Some(b'\\') => at += 2,
+            Some(_) => at += 1,
+        }
+    }
+}
+
+/// A comment, a word that begins with a slash (a path), or a slash that does not belong there.
+fn after_slash(rest: &str) -> (u8, usize) {
+    if rest.starts_with("//") {
+        return (is::N_COMMENT, line(rest));
+    }
+    let word = word_or_stray(rest);
+    let comment = rest
+        .strip_prefix("/*")
+        .and_then(|inside| Some(inside.find("*/")? + "/**/".len()));
+    match comment {
+        // The longest token is the right one, as in every lexer.
+        Some(length) if length >= word.1 => (is::N_OTHER_COMMENT, length),
+        _ => word,
+    }
+}
+
+/// A text in other quotes than straight double ones, where it ends at one of `ends` that is not
+/// the line's.
+fn other_quotes(rest: &str, ends: &[char]) -> (u8, usize) {
+    let opening = rest.chars().next().map_or(1, char::len_utf8);
+    let closing = rest[opening..]
+        .char_indices()
+        .find(|(_, c)| ends.contains(c));
+    match closing {
+        Some((at, closing)) if closing != '\n' => {
+            (is::N_OTHER_QUOTES, opening + at + closing.len_utf8())
+        }
+        _ => (is::N_STRAY, opening),
+    }
+}
+
+/// A word, be it a name, a time or anything else; or a character that begins nothing.
+fn word_or_stray(rest: &str) -> (u8, usize) {
+    match word(rest) {
+        0 => (is::N_STRAY, rest.chars().next().map_or(1, char::len_utf8)),
+        length => (kind_of_word(&rest[..length]), length),
+    }
+}
+
+/// How long the word is that `rest` begins with. Slashes and colons belong to it where they are
+/// inside: URLs and paths without quotes are reported as one word.
+fn word(rest: &str) -> usize {
+    let mut at = usize::from(rest.starts_with('/'));
+    match in_word(rest, at) {
+        0 => return 0,
+        first => at += first,
+    }
+    loop {
+        if rest.as_bytes()[at..].starts_with(b"://") {
+            at += "://".len();
+            continue;
+        }
+        let separator = usize::from(matches!(rest.as_bytes().get(at), Some(b':' | b'/')));
+        match in_word(rest, at + separator) {
+            0 => return at,
+            length => at += separator + length,
+        }
+    }
+}
+
+/// How many bytes the character at `at` has, if words are made of such.
+fn in_word(rest: &str, at: usize) -> usize {
+    match rest.as_bytes().get(at) {
+        None | Some(0..=b' ' | 0x7f) => 0,
+        Some(b'"' | b'\'' | b'#' | b'=' | b';' | b',' | b':' | b'/' | b'\\') => 0,
+        Some(b'{' | b'}' | b'[' | b']') => 0,
+        Some(0..0x80) => 1,
+        Some(_) => {
+            let character = rest[at..].chars().next();
+            let allowed = character.filter(|character| !OPENING.contains(character));
+            allowed.map_or(0, char::len_utf8)
+        }
+    }
+}
+
+fn kind_of_word(word: &str) -> u8 {
+    let bytes = word.as_bytes();
+    let letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+    let is_name = bytes
+        .iter()
+        .all(|byte| letter(byte) || byte.is_ascii_digit());
+    match bytes {
+        b"account" => is::N_ACCOUNT,
+        [first, ..] if letter(first) && is_name => is::N_NAME,
+        [digits @ .., b's' | b'm' | b'h' | b'd']
+            if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) =>
+        {
+            is::N_TIME
+        }
+        _ => is::N_WORD,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lrlex::{DefaultLexerTypes, LRNonStreamingLexerDef, LexerDef as _};
+    use lrpar::Lexer as _;
+    use rand::TryRng as _;
+    use rand::rngs::SysRng;
+
+    use super::*;
+
+    /// What tokens are made of, and what comes close.
+    const PIECES: [&str; 44] = [
+        "\"",
+        "\"",
+        "\\",
+        "\\\"",
+        "\\\\",
+        "\n",
+        " ",
+        "\t",
+        "\r",
+        "\0",
+        "\u{7f}",
+        "'",
+        "“",
+        "”",
+        "„",
+        "«",
+        "»",
+        "=",
+        ";",
+        ",",
+        ":",
+        "{",
+        "}",
+        "[",
+        "]",
+        "/",
+        "/",
+        "//",
+        "://",
+        "/*",
+        "*/",
+        "*",
+        "#",
+        "account",
+        "accounts",
+        "client_secret",
+        "none",
+        "x9",
+        "90",
+        "5s",
+        "12d",
+        "ä☃",
+        ".",
+        "%",
+    ];
+
+    fn random(below: usize) -> usize {
+        usize::try_from(SysRng.try_next_u32().unwrap()).unwrap() % below
+    }
+
+    /// The kinds have numbers; the rules have names, in the parser's order.
+    fn by_the_rules() -> LRNonStreamingLexerDef<DefaultLexerTypes<u8>> {
+        let mut rules: LRNonStreamingLexerDef<DefaultLexerTypes<u8>> =
+            LRNonStreamingLexerDef::from_str(include_str!("config.l")).unwrap();
+        let (missing, unknown) = rules.set_rule_ids(&is::KINDS.iter().copied().collect());
+        assert_eq!((missing, unknown), (None, None));
+        rules
+    }
+
+    #[test]
+    fn tokens_are_what_the_rules_say() {
+        let rules = by_the_rules();
+        for _ in 0..4_000 {
+            let text: String = (0..random(24))
+                .map(|_| PIECES[random(PIECES.len())])
+                .collect();
+            let expected: Vec<_> = rules.lexer(&text).iter().map(Result::unwrap).collect();
+            assert_eq!(read(&text), expected, "{text:?}");
+        }
+    }
+}
