@@ -197,6 +197,18 @@ pub fn raise_descriptor_limit() {
     }
 }
 
+/// A descriptor that is ready to be read once `child` has ended; `None` where the system has none.
+#[must_use]
+pub fn end_of(child: Pid) -> Option<OwnedFd> {
+    #[cfg(target_os = "linux")]
+    return pidfd_open(child).ok();
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = child;
+        None
+    }
+}
+
 /// Waits until `child` has ended, without collecting it: its id stays its own until the caller
 /// does that. Returns false where `limit` has passed before.
 ///
