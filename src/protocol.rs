@@ -93,6 +93,20 @@ impl Request {
         !matches!(self, Self::Shutdown | Self::Replace(_))
     }
 
+    /// The same request of somebody who has waited for so long already; `None` where that makes no
+    /// difference.
+    #[must_use]
+    pub fn after(&self, waited: Duration) -> Option<Self> {
+        let Self::Show(wanted) = self else {
+            return None;
+        };
+        let patience = wanted.wait?;
+        Some(Self::Show(Wanted {
+            wait: Some(patience.saturating_sub(waited)),
+            ..wanted.clone()
+        }))
+    }
+
     /// How long the server may take over this request, beside what the machine needs.
     #[must_use]
     pub fn time(&self) -> Duration {
@@ -143,6 +157,8 @@ const HANDOVER_KIND: &str = "handover";
 pub const HANDOVER_READY: &[u8] = b"ready\n";
 /// The old server's word that it has ended.
 pub const HANDOVER_DONE: &[u8] = b"done\n";
+/// The new server's word that it has heard so: only its death is told by the lack of it.
+pub const HANDOVER_BEGUN: &[u8] = b"begun\n";
 
 /// Every account's state.
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]

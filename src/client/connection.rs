@@ -15,6 +15,7 @@ use nix::unistd::geteuid;
 use zeroize::Zeroizing;
 
 use super::ClientError;
+use crate::clock;
 use crate::protocol::{BadReply, MAX_REPLY, Reply, Request};
 use crate::sys::peer_uid;
 
@@ -50,17 +51,18 @@ pub(super) fn exchange(
     request: &Request,
     limits: &Limits,
 ) -> Result<Reply, ClientError> {
-    let mut repeats = if request.may_be_repeated() {
-        REPEATS
-    } else {
-        0
-    };
-    loop {
-        match exchange_once(path, request, limits) {
-            Err(ClientError::Closed) if repeats > 0 => repeats -= 1,
-            result => return result,
+    let start = clock::moment();
+    let mut result = exchange_once(path, request, limits);
+    for _ in 0..REPEATS {
+        let closed = matches!(result, Err(ClientError::Closed));
+        if !closed || !request.may_be_repeated() {
+            break;
         }
+        let again = request.after(clock::moment().since(start));
+        let request = again.as_ref().unwrap_or(request);
+        result = exchange_once(path, request, limits);
     }
+    result
 }
 
 fn exchange_once(path: &Path, request: &Request, limits: &Limits) -> Result<Reply, ClientError> {

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::net::UnixStream;
 
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 
 use crate::console;
@@ -63,7 +63,11 @@ fn await_readiness(mut child: UnixStream, id: Pid) -> Exit {
     if ready {
         return Exit::Done;
     }
-    let _ = waitpid(id, None);
+    // A child that ends by itself has said why.
+    if let Ok(WaitStatus::Signaled(_, signal, _)) = waitpid(id, None) {
+        let message = format!("the server was ended by {signal} before it was ready");
+        console::error(&mut io::stderr(), &message);
+    }
     Exit::Error
 }
 

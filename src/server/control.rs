@@ -102,7 +102,7 @@ impl Door for Control {
 
 impl Server {
     /// Who has asked for a chore that is not begun.
-    fn asked(&self) -> MutexGuard<'_, Asked> {
+    pub(super) fn asked(&self) -> MutexGuard<'_, Asked> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -188,11 +188,25 @@ impl<D: Door> Intake<D> {
                 }
                 Told::Resume => self.is_open = true,
                 Told::Pause(done) => {
+                    // Whoever has got what it waits for is told now: nobody may do so later.
+                    self.look_again();
                     self.is_open = false;
+                    let _ = done.send(());
+                }
+                Told::Close(done) => {
+                    self.listeners.clear();
+                    self.waiting.clear();
+                    self.parked.clear();
+                    self.held = 0;
                     let _ = done.send(());
                 }
             }
         }
+        self.look_again();
+    }
+
+    /// Serves those whose waiting has come to an end.
+    fn look_again(&mut self) {
         if self.waiting.is_empty() || !self.is_open {
             return;
         }

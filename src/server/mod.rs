@@ -31,13 +31,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rand::TryRng;
 use rand::rngs::SysRng;
 
 use self::exchange::Provider;
+use self::handover::Fate;
 use self::intake::Handle;
 use self::notifier::Notifier;
 use self::outbox::Outbox;
@@ -69,10 +70,8 @@ pub struct Server {
     config_path: PathBuf,
     started_at: Timestamp,
     notifier: Notifier,
-    /// Held by the one server that there is, for as long as it lives.
-    lock: File,
-    /// The control socket, which the control thread takes from; here to be handed on.
-    listener: Arc<UnixListener>,
+    /// `None` once another server has it.
+    seat: Mutex<Option<Seat>>,
     control: Handle<Arc<UnixListener>>,
     redirect: Handle<Arc<TcpListener>>,
     /// Requests to providers.
@@ -87,7 +86,19 @@ pub struct Server {
     persister: Persister,
     /// Whether the end has begun: no request is made any more whose answer nobody would keep.
     ending: AtomicBool,
+    /// Who has the last word where it is asked to end while it hands over.
+    fate: Mutex<Fate>,
     end: Sender<End>,
+}
+
+/// What makes a server the one that there is.
+struct Seat {
+    /// Held for as long as it lives.
+    lock: File,
+    /// The control socket, which the control thread takes from; here to be handed on.
+    listener: Arc<UnixListener>,
+    /// Its path, where it is the server's to remove.
+    socket: Option<PathBuf>,
 }
 
 /// Why a server ends.
@@ -103,7 +114,7 @@ struct Settings {
     config: Config,
     provider: Provider,
     /// The redirect listeners, which the redirect thread takes from; here to be handed on.
-    redirect: Vec<Arc<TcpListener>>,
+    redirect: Mutex<Vec<Arc<TcpListener>>>,
 }
 
 impl Settings {
@@ -112,8 +123,20 @@ impl Settings {
         Arc::new(Self {
             config,
             provider,
-            redirect,
+            redirect: Mutex::new(redirect),
         })
+    }
+
+    fn redirect(&self) -> Vec<Arc<TcpListener>> {
+        let redirect = self.redirect.lock();
+        redirect.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets go of the redirect listeners: somebody may still hold these settings for as long as a
+    /// request to a provider takes.
+    fn close(&self) {
+        let redirect = self.redirect.lock();
+        redirect.unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// What is put into redirect URIs that name no port.
@@ -125,7 +148,8 @@ impl Settings {
 
     /// Where the redirect listener listens.
     fn redirect_addresses(&self) -> Vec<SocketAddr> {
-        let addresses = self.redirect.iter().map(|listener| listener.local_addr());
+        let redirect = self.redirect();
+        let addresses = redirect.iter().map(|listener| listener.local_addr());
         addresses.filter_map(Result::ok).collect()
     }
 }
@@ -297,10 +321,9 @@ impl Server {
                 None => Probed::Passing,
                 Some(script) => run_probe(script, &account.name),
             };
-            // A server that is about to be replaced has told the next one all that it knows.
-            if server.shared.is_paused() {
-                return;
-            }
+            // A server that is about to be replaced has told the next one all that it knows; but
+            // it may have to go on itself.
+            server.shared.wait_while_paused();
             server.apply(|vault, now| ((), vault.probe_done(&ticket, probed, now.moment)));
         });
     }
@@ -322,13 +345,18 @@ impl Server {
                 redirect::bind(&config.http_listen).map_err(|error| error.to_string())?;
             let listeners: Vec<Arc<TcpListener>> = listeners.into_iter().map(Arc::new).collect();
             self.redirect.replace(listeners.clone());
+            old.close();
             listeners
         } else {
-            old.redirect.clone()
+            old.redirect()
         };
         let accounts = config.accounts.len();
+        let keeps_elsewhere = config.persist_cmd != old.config.persist_cmd;
         let settings = Settings::new(config, listeners);
         let orders = self.shared.replace_settings(settings, moved);
+        if keeps_elsewhere {
+            self.persister.changed();
+        }
         self.carry_out(orders);
         Ok(accounts)
     }

@@ -27,8 +27,15 @@ const MEMORY: usize = 64 * 1024 * 1024;
 
 /// Where replies are handed in.
 pub(super) struct Outbox {
-    sender: Sender<Parcel>,
+    sender: Sender<Item>,
     wake: UnixStream,
+}
+
+/// What is handed in.
+enum Item {
+    Parcel(Parcel),
+    /// Says when nothing is on its way any more.
+    Mark(Sender<()>),
 }
 
 /// A reply, or the rest of one, and where it goes.
@@ -42,10 +49,11 @@ struct Parcel {
 
 /// The thread's end of an [`Outbox`].
 pub(super) struct Delivery {
-    receiver: Receiver<Parcel>,
+    receiver: Receiver<Item>,
     woken: UnixStream,
     /// In the order in which they came, so that the first one is the oldest.
     parcels: Vec<Parcel>,
+    marks: Vec<Sender<()>>,
 }
 
 /// An outbox, and what works at its other end.
@@ -61,6 +69,7 @@ pub(super) fn outbox() -> io::Result<(Outbox, Delivery)> {
         receiver,
         woken,
         parcels: Vec::new(),
+        marks: Vec::new(),
     };
     Ok((Outbox { sender, wake }, delivery))
 }
@@ -90,8 +99,19 @@ impl Outbox {
         if parcel.is_delivered() {
             return;
         }
+        self.hand_in(Item::Parcel(parcel));
+    }
+
+    /// Waits until each reply that is on its way has been read, or its time is over.
+    pub(super) fn finish(&self) {
+        let (done, is_done) = channel();
+        self.hand_in(Item::Mark(done));
+        let _ = is_done.recv_timeout(TIME);
+    }
+
+    fn hand_in(&self, item: Item) {
         // The other end is there for as long as the process is.
-        let _ = self.sender.send(parcel);
+        let _ = self.sender.send(item);
         // Where the socket is full, a wake-up is on its way already.
         let _ = (&self.wake).write(&[1]);
     }
@@ -126,6 +146,11 @@ impl Delivery {
                 .retain_mut(|parcel| !parcel.is_delivered() && parcel.deadline > now);
             self.hear();
             self.drop_the_oldest();
+            if self.parcels.is_empty() {
+                for done in self.marks.drain(..) {
+                    let _ = done.send(());
+                }
+            }
         }
     }
 
@@ -152,7 +177,12 @@ impl Delivery {
     fn hear(&mut self) {
         let mut bytes = [0; 64];
         while matches!((&self.woken).read(&mut bytes), Ok(count) if count > 0) {}
-        self.parcels.extend(self.receiver.try_iter());
+        for item in self.receiver.try_iter() {
+            match item {
+                Item::Parcel(parcel) => self.parcels.push(parcel),
+                Item::Mark(done) => self.marks.push(done),
+            }
+        }
     }
 
     /// Whoever has had the most time to read makes room for the others.

@@ -62,19 +62,27 @@ impl Place {
         listen: &Listen,
         taken: &mut Taken,
     ) -> Result<Self, String> {
-        let redirect = if taken.has_listeners_for(listen) {
-            std::mem::take(&mut taken.redirect)
-        } else {
+        taken.moved = !taken.has_listeners_for(listen);
+        let redirect = if taken.moved {
             redirect::bind(listen).map_err(|error| text(&error))?
+        } else {
+            std::mem::take(&mut taken.redirect)
         };
         let failed = |error: io::Error| text(&error);
         Ok(Self {
             lock: taken.lock.try_clone().map_err(failed)?.into(),
             control: taken.control.try_clone().map_err(failed)?,
             redirect,
-            socket: Some(paths.socket.clone()),
+            socket: taken.handover.owns_socket.then(|| paths.socket.clone()),
         })
     }
+}
+
+/// Whether a server holds the lock. A socket alone does not tell: the system's service manager may
+/// have opened it for this process.
+pub(super) fn is_taken(paths: &RuntimePaths) -> bool {
+    let lock = File::open(&paths.lock);
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
 /// The sockets that the system's service manager has opened for this process (socket activation).

@@ -49,6 +49,8 @@ struct Queues {
     idle: usize,
     /// Workers there ever were, for their names.
     started: usize,
+    /// Whether no job is begun any more.
+    closed: bool,
 }
 
 impl Pool {
@@ -74,6 +76,9 @@ impl Pool {
     /// Has `job` done when its turn comes.
     pub(super) fn submit(&self, key: &str, job: impl FnOnce() + Send + 'static) {
         let mut queues = self.0.lock();
+        if queues.closed {
+            return;
+        }
         queues.add(key, Box::new(job));
         let short = queues.queued > queues.idle && queues.workers < self.0.most;
         let wanted = short && queues.turn(self.0.most).is_some();
@@ -87,6 +92,17 @@ impl Pool {
 }
 
 impl Pool {
+    /// Drops what waits, and whatever is still submitted.
+    pub(super) fn close(&self) {
+        let mut queues = self.0.lock();
+        queues.closed = true;
+        queues.queued = 0;
+        queues.turns.clear();
+        let dropped = std::mem::take(&mut queues.jobs);
+        drop(queues);
+        drop(dropped);
+    }
+
     /// Waits until nothing is being done and nothing waits, but not for longer than `limit`.
     pub(super) fn wait_until_idle(&self, limit: Duration) {
         let queues = self.0.lock();

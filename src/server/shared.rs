@@ -1,7 +1,7 @@
 //! The vault behind its mutex, and the wake-ups that follow from changing it. The guard never
 //! leaves this file, and nothing slow is done under it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{self, Moment, Now};
 use crate::server::Settings;
@@ -18,6 +18,8 @@ pub(super) struct Shared {
     /// Rung when an account may have changed, for clients that wait for one.
     bells: Vec<Arc<Bell>>,
     alarm: Alarm,
+    /// Rung at the end of a pause.
+    resumed: Condvar,
     persister: Persister,
 }
 
@@ -47,6 +49,7 @@ impl Shared {
             bells,
             persister,
             alarm: Alarm::new()?,
+            resumed: Condvar::new(),
         })
     }
 
@@ -115,14 +118,15 @@ impl Shared {
         orders
     }
 
-    /// Whether nothing is to be begun.
-    pub(super) fn is_paused(&self) -> bool {
-        self.lock().paused
+    /// Waits for as long as nothing is to be begun: for good, where another process takes over.
+    pub(super) fn wait_while_paused(&self) {
+        drop(self.resumed.wait_while(self.lock(), |state| state.paused));
     }
 
     /// Whether anything is to be begun from now on.
     pub(super) fn set_paused(&self, paused: bool) {
         self.lock().paused = paused;
+        self.resumed.notify_all();
         self.alarm.wake();
     }
 
@@ -137,7 +141,8 @@ impl Shared {
         state.armed = state.vault.next_deadline().filter(|_| !state.paused);
         let deadline = state.armed;
         drop(state);
-        self.alarm.sleep(deadline.map(Moment::as_millis))
+        self.alarm
+            .sleep(deadline.map(Moment::as_millis), clock::moment().as_millis())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

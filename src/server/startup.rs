@@ -24,7 +24,7 @@ use crate::paths::{self, RuntimePaths};
 use crate::protocol::Reply;
 use crate::server::background::{self, Detaching, Divided};
 use crate::server::control::Control;
-use crate::server::handover::{self, Taken};
+use crate::server::handover::{self, Fate, Taken};
 use crate::server::intake::{self, Door, Intake};
 use crate::server::notifier::{self, Notifier};
 use crate::server::outbox;
@@ -34,7 +34,7 @@ use crate::server::pool::Pool;
 use crate::server::redirect::Redirect;
 use crate::server::shared::Shared;
 use crate::server::shell::Command;
-use crate::server::{End, Server, Settings, refresher, signals};
+use crate::server::{End, Seat, Server, Settings, refresher, signals};
 use crate::sys;
 use crate::vault::Vault;
 use crate::vault::order::Order;
@@ -104,7 +104,7 @@ fn prepare(options: &ServerOptions, passed: Vec<OwnedFd>) -> Result<Prepared, St
     let paths = RuntimePaths::find();
     paths.prepare().map_err(|error| error.to_string())?;
     let mut old = None;
-    if options.replace {
+    if options.replace && place::is_taken(&paths) {
         // What is handed over is secret from its first moment here.
         sys::hide_memory().map_err(|error| text(&error))?;
         old = handover::take(&paths.socket)?;
@@ -148,16 +148,28 @@ fn serve(prepared: Prepared, detaching: Option<Detaching>, verbosity: u8) -> Res
     }
     log::info!("ready, with {} accounts", server.facts().accounts);
     let end = ended.recv().unwrap_or(End::Asked(None));
-    if let End::Asked(client) = end {
-        server.settle();
-        // The next server may want the same port.
-        server.redirect.replace(Vec::new());
-        forsake();
-        let _ = server.lock.unlock();
-        client.as_ref().map(farewell);
-    } else {
-        // What is queued is this server's to do: the next one does not know of it.
-        server.notifier.finish(LAST_COMMANDS);
+    match end {
+        End::Asked(client) if server.may_end() => {
+            server.settle();
+            // The next server may want the same port.
+            server.redirect.close();
+            server.shared.settings().close();
+            forsake();
+            server.seat().as_ref().map(|seat| seat.lock.unlock());
+            // Now another server could start.
+            if let Some(client) = &client {
+                tell(client, &Reply::Done(String::new()));
+            }
+        }
+        end => {
+            if let End::Asked(Some(client)) = &end {
+                let reason = "another server has just taken over: try again";
+                tell(client, &Reply::TryLater(reason.into()));
+            }
+            // What is queued is this server's to do: the next one does not know of it.
+            server.outbox.finish();
+            server.notifier.finish(LAST_COMMANDS);
+        }
     }
     log::info!("ended");
     Ok(Exit::Done)
@@ -195,7 +207,7 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
     let bells = vec![control_handle.bell(), redirect_handle.bell()];
     let mut vault = Vault::new(&config);
     let orders = match &mut old {
-        Some(taken) => taken.put_into(&mut vault, &config)?,
+        Some(taken) => taken.put_into(&mut vault)?,
         None => Vec::new(),
     };
     let settings = Settings::new(config, redirect.clone());
@@ -204,8 +216,11 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
         config_path,
         started_at: clock::now().wall,
         notifier,
-        lock: place.lock,
-        listener: Arc::clone(&listener),
+        seat: Mutex::new(Some(Seat {
+            lock: place.lock,
+            listener: Arc::clone(&listener),
+            socket: place.socket,
+        })),
         control: control_handle,
         redirect: redirect_handle,
         exchanges: Pool::new("exchange", EXCHANGES).map_err(failed)?,
@@ -215,6 +230,7 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
         probes: Pool::new("probe", PROBES).map_err(failed)?,
         persister,
         ending: AtomicBool::new(false),
+        fate: Mutex::new(Fate::Serving),
         end,
     });
     // Nothing is begun, and nobody served, before it is certain that this is the server.
@@ -256,9 +272,20 @@ fn begin(opened: Opened, detaching: Option<Detaching>, verbosity: u8) -> Result<
         detaching.prepare(verbosity)?;
     }
     if let Some(taken) = &old {
-        handover::begin(&taken.old)?;
+        handover::begin(taken, &RuntimePaths::find().socket)?;
     }
-    background::sign(&server.lock).map_err(|error| format!("the lock file: {}", text(&error)))?;
+    let signed = server
+        .seat()
+        .as_ref()
+        .map(|seat| background::sign(&seat.lock));
+    match signed {
+        Some(Err(error)) if old.is_none() => {
+            return Err(format!("the lock file: {}", text(&error)));
+        }
+        // There is nobody left who could go on instead.
+        Some(Err(error)) => log::warn!("the lock file: {}", text(&error)),
+        _ => {}
+    }
     server.shared.set_paused(false);
     server.redirect.resume();
     server.control.resume();
@@ -317,11 +344,11 @@ fn run_startup_cmd(server: &Server) {
     }
 }
 
-/// Answers the client that asked for the end, now that another server could start.
-fn farewell(mut client: &UnixStream) {
+/// Answers the client that asked for the end.
+fn tell(mut client: &UnixStream, reply: &Reply) {
     let _ = client.set_nonblocking(false);
     let _ = client.set_write_timeout(Some(FAREWELL));
-    let _ = client.write_all(&Reply::Done(String::new()).encode());
+    let _ = client.write_all(&reply.encode());
 }
 
 fn text(error: &io::Error) -> String {

@@ -6,12 +6,14 @@
 pub mod answer;
 mod backoff;
 mod entry;
+mod grant;
 pub mod handover;
 pub mod keeping;
 pub mod order;
 mod refresh;
 mod reload;
 pub mod report;
+mod results;
 mod schedule;
 pub mod snapshot;
 mod spent;
@@ -26,8 +28,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::Url;
-
 use self::answer::{LoggedIn, Refreshed, Refreshing, Returned, Shown};
 use self::entry::{Entry, LastError, digest, policy};
 use self::order::{Order, Outcome, Ticket};
@@ -35,12 +35,10 @@ use self::reload::names;
 use self::schedule::Schedule;
 use self::spent::Spent;
 pub use self::step::step;
-use self::token::{Attempt, Effect, Input, Probed, Restored, TokenState};
+use self::token::{Attempt, Effect, Input, Restored, TokenState};
 use crate::clock::Moment;
-use crate::config::{Account, AccountName, Authority, Config};
+use crate::config::{Account, AccountName, Config};
 use crate::oauth::authorize::{AuthorizationRequest, Callback};
-use crate::oauth::token::{Failure, Grant};
-use crate::secret::RefreshToken;
 
 /// All accounts and their tokens.
 #[derive(Debug)]
@@ -267,101 +265,6 @@ impl Vault {
         }
     }
 
-    /// The refresh token to use for a refresh that was ordered; `None` where it has been overtaken
-    /// by events and no request must be made.
-    #[must_use]
-    pub fn refresh_token(&self, ticket: &Ticket) -> Option<RefreshToken> {
-        let entry = self.current(ticket).filter(|entry| entry.awaits(ticket))?;
-        let renewal = entry.state.renewal()?;
-        Some(renewal.refresh_token.duplicate())
-    }
-
-    /// Takes in how an exchange ended.
-    pub fn exchange_done(
-        &mut self,
-        ticket: &Ticket,
-        result: Result<Grant, Failure>,
-        now: Moment,
-    ) -> Vec<Order> {
-        self.request_done(ticket, result, Input::ExchangeDone, now)
-    }
-
-    /// Takes in how a refresh ended.
-    pub fn refresh_done(
-        &mut self,
-        ticket: &Ticket,
-        result: Result<Grant, Failure>,
-        now: Moment,
-    ) -> Vec<Order> {
-        self.request_done(ticket, result, Input::RefreshDone, now)
-    }
-
-    fn request_done(
-        &mut self,
-        ticket: &Ticket,
-        result: Result<Grant, Failure>,
-        input: fn(Result<Grant, Failure>) -> Input,
-        now: Moment,
-    ) -> Vec<Order> {
-        let Some(entry) = self.current_mut(ticket) else {
-            return Vec::new();
-        };
-        if !entry.awaits(ticket) {
-            return Vec::new();
-        }
-        entry.request = None;
-        entry.replace_refresh_token(match &result {
-            Ok(grant) => grant.refresh_token.as_ref(),
-            Err(failure) => failure.rotated.as_ref(),
-        });
-        entry.last_error = result.as_ref().err().map(|failure| LastError {
-            at: now,
-            reason: failure.reason.clone(),
-        });
-        let through = result.is_ok().then(|| entry.account.clone());
-        let mut orders = self.apply(ticket.account.as_str(), input(result), now);
-        if let Some(account) = through {
-            // The others of the same provider have no reason to wait any longer.
-            let reached = &account.authority.token_uri;
-            orders.extend(self.try_again(|other| same_server(&other.token_uri, reached), now));
-        }
-        orders
-    }
-
-    /// Takes in what `transient_error_if_cmd` decided.
-    pub fn probe_done(&mut self, ticket: &Ticket, probed: Probed, now: Moment) -> Vec<Order> {
-        if self.current(ticket).is_none() {
-            return Vec::new();
-        }
-        self.apply(ticket.account.as_str(), Input::ProbeDone(probed), now)
-    }
-
-    /// Does what has become due.
-    pub fn tick(&mut self, now: Moment) -> Vec<Order> {
-        let due = self.schedule.due(now);
-        due.iter()
-            .flat_map(|name| self.apply(name.as_str(), Input::Tick, now))
-            .collect()
-    }
-
-    /// The machine has woken up: what failed before may succeed now.
-    pub fn woken_up(&mut self, now: Moment) -> Vec<Order> {
-        self.try_again(|_| true, now)
-    }
-
-    /// Begins the retries of the failing accounts anew that `may_succeed`.
-    fn try_again(&mut self, may_succeed: impl Fn(&Authority) -> bool, now: Moment) -> Vec<Order> {
-        let failing = self.failing.iter().filter(|name| {
-            let entry = self.entries.get(name.as_str());
-            entry.is_some_and(|entry| may_succeed(&entry.account.authority))
-        });
-        let failing: Vec<AccountName> = failing.cloned().collect();
-        failing
-            .iter()
-            .flat_map(|name| self.apply(name.as_str(), Input::WayClear, now))
-            .collect()
-    }
-
     /// Forgets an account's tokens and its login. `None` where there is no such account; else
     /// whether there was anything to forget.
     pub fn revoke(&mut self, name: &str, now: Moment) -> Outcome<Option<bool>> {
@@ -448,8 +351,4 @@ impl Vault {
             .get_mut(ticket.account.as_str())
             .filter(|entry| entry.generation == ticket.generation)
     }
-}
-
-fn same_server(a: &Url, b: &Url) -> bool {
-    a.host() == b.host() && a.port_or_known_default() == b.port_or_known_default()
 }

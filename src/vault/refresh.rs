@@ -9,7 +9,7 @@ use crate::clock::Moment;
 use crate::oauth::token::{Failure, FailureKind, Grant};
 use crate::secret::RefreshToken;
 use crate::vault::backoff::backoff;
-use crate::vault::step::granted;
+use crate::vault::grant::{self, Previous};
 use crate::vault::token::{
     Access, Active, Attempt, Effect, Event, Failures, Policy, Probed, Renewal, TokenState, Trouble,
 };
@@ -172,8 +172,12 @@ pub(super) fn refresh_done(
     };
     match result {
         Ok(grant) => {
-            let previous = Some(renewal.refresh_token);
-            granted(grant, previous, Event::Refreshed, now, policy, effects)
+            effects.extend([Effect::Supersede, Effect::Announce(Event::Refreshed)]);
+            let previous = Previous {
+                refresh_token: Some(renewal.refresh_token),
+                scope: access.and_then(|access| access.scope),
+            };
+            grant::active(grant, previous, now, policy)
         }
         Err(failure) => refresh_failed(access, renewal, failures, failure, now, policy, effects),
     }

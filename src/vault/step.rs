@@ -5,7 +5,7 @@
 use crate::clock::Moment;
 use crate::oauth::authorize::{AuthorizationRequest, Callback};
 use crate::oauth::token::{Failure, Grant};
-use crate::secret::RefreshToken;
+use crate::vault::grant::{self, Previous};
 use crate::vault::refresh::{
     first_failure, fresher_wanted, is_failing, probe_done, refresh_asked, refresh_done,
     refresh_if_due, way_clear, with_access, with_renewal,
@@ -155,7 +155,10 @@ fn exchange_done(
         return state;
     };
     match result {
-        Ok(grant) => granted(grant, None, Event::New, now, policy, effects),
+        Ok(grant) => {
+            effects.extend([Effect::Supersede, Effect::Announce(Event::New)]);
+            grant::active(grant, Previous::default(), now, policy)
+        }
         Err(failure) => {
             effects.push(Effect::Report(Trouble::LoginFailed(failure.reason)));
             match failure.rotated {
@@ -169,29 +172,6 @@ fn exchange_done(
             }
         }
     }
-}
-
-/// Takes a grant in. `previous` is the refresh token that stays in use where none came with it.
-pub(super) fn granted(
-    grant: Grant,
-    previous: Option<RefreshToken>,
-    event: Event,
-    now: Moment,
-    policy: &Policy,
-    effects: &mut Vec<Effect>,
-) -> TokenState {
-    effects.push(Effect::Supersede);
-    let refresh_token = grant.refresh_token.or(previous);
-    let lifetime = grant.lifetime.unwrap_or(policy.refresh.at_least);
-    effects.push(Effect::Announce(event));
-    let access = Access {
-        token: grant.access_token,
-        obtained: now,
-        expires: now + lifetime,
-        scope: grant.scope,
-    };
-    let renewal = refresh_token.map(|token| Renewal::idle(token, now));
-    TokenState::Active(Active { access, renewal })
 }
 
 fn tick(state: TokenState, now: Moment, policy: &Policy, effects: &mut Vec<Effect>) -> TokenState {

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-/// How long to wait for an intake to do as it was told: it never blocks.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait for an intake to do as it was told: it never blocks, but the machine may be
+/// busy.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Wakes an [`super::Intake`] up.
 pub(in crate::server) struct Bell {
@@ -32,6 +33,8 @@ pub(super) enum Told<L> {
     Pause(Sender<()>),
     /// Go on.
     Resume,
+    /// Let go of all listeners and of everybody who is there, and say when that is so.
+    Close(Sender<()>),
 }
 
 /// Where an [`super::Intake`] is told something from outside.
@@ -89,16 +92,23 @@ impl<L> Handle<L> {
         self.tell_and_wait(|done| Told::Listeners(listeners, done));
     }
 
-    /// Comes back when nobody is served any more. Whoever connects has to wait.
-    pub(in crate::server) fn pause(&self) {
-        self.tell_and_wait(Told::Pause);
+    /// Comes back when nobody is served any more, and says whether that is so. Whoever connects
+    /// has to wait.
+    #[must_use]
+    pub(in crate::server) fn pause(&self) -> bool {
+        self.tell_and_wait(Told::Pause)
     }
 
-    fn tell_and_wait(&self, told: impl FnOnce(Sender<()>) -> Told<L>) {
+    /// Comes back when all connections and listeners are closed. Whoever was there can ask again,
+    /// where somebody else listens.
+    pub(in crate::server) fn close(&self) {
+        self.tell_and_wait(Told::Close);
+    }
+
+    fn tell_and_wait(&self, told: impl FnOnce(Sender<()>) -> Told<L>) -> bool {
         let (done, is_done) = channel();
         self.tell(told(done));
-        // It never blocks; where it is gone, there is nothing to wait for.
-        let _ = is_done.recv_timeout(PATIENCE);
+        is_done.recv_timeout(PATIENCE).is_ok()
     }
 
     pub(in crate::server) fn resume(&self) {
