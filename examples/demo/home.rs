@@ -15,6 +15,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pizauth::clock;
+use pizauth::console;
 use pizauth::sys::{self, MAX_SOCKET_PATH};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
@@ -175,9 +176,10 @@ impl Drop for Home {
         }
         if let Err(error) = fs::remove_dir_all(&self.dir) {
             let dir = self.dir.display();
-            pizauth::console::say(
+            let why = console::describe(&error);
+            console::say(
                 &mut std::io::stderr(),
-                &format!("cannot remove '{dir}': {error}: remove it yourself"),
+                &format!("demo: cannot remove '{dir}': {why}: remove it yourself"),
             );
         }
     }
@@ -200,8 +202,9 @@ fn make_dir() -> Result<PathBuf, Trouble> {
     let made = DirBuilder::new().mode(0o700).create(&dir);
     made.map_err(|error| {
         failed(format!(
-            "cannot make the directory '{}': {error}: set TMPDIR to one where you may",
-            dir.display()
+            "cannot make the directory '{}': {}: set TMPDIR to a directory that you can write to",
+            dir.display(),
+            console::describe(&error)
         ))
     })?;
     Ok(dir)

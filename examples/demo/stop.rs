@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
+use pizauth::console;
 
 /// Why the demo ends early.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl fmt::Display for Trouble {
 
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(console::describe(&error))
     }
 }
 

@@ -135,8 +135,11 @@ impl Terminal {
 
 fn write(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| {
+        let why = console::describe(&error);
+        io::Error::other(format!("cannot write to standard output: {why}"))
+    })
 }
 
 /// The text in lines that are not too long, each after `indent`.
