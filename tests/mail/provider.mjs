@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 
 import { Fault } from './harness.mjs';
 
@@ -106,6 +107,8 @@ export class Provider {
     this.port = 0;
     this.memory = new Memory(this.clients);
     this.cookieKey = randomBytes(16).toString('hex');
+    /** Responses that are not finished. */
+    this.answering = new Set();
     /** Requests at the token endpoint: how they came and what they got. */
     this.requests = [];
     /** Why the provider refused a request, which it does not tell the client. */
@@ -126,17 +129,26 @@ export class Provider {
 
   /** Starts listening, at the same port as before. */
   async up() {
-    const handler = (request, response) => this.handler(request, response);
+    const handler = (request, response) => {
+      this.answering.add(response);
+      response.once('close', () => this.answering.delete(response));
+      return this.handler(request, response);
+    };
     this.server = this.tls ? https.createServer(this.tls, handler) : http.createServer(handler);
     await new Promise((done, failed) => this.server.once('error', failed).listen(this.port, '127.0.0.1', done));
     this.port = this.server.address().port;
     this.build();
   }
 
-  /** Stops listening and drops every connection, as a machine that is switched off. */
+  /**
+   * Stops listening and drops every connection, as a machine that is switched off; but between two
+   * answers. An answer that is lost when the refresh token has been rotated already ends a login
+   * whose provider detects reuse, whatever a client does.
+   */
   async down() {
     if (!this.server.listening) return;
     const closed = new Promise((done) => this.server.close(done));
+    while (this.answering.size > 0) await once([...this.answering][0], 'close');
     this.server.closeAllConnections();
     await closed;
   }
