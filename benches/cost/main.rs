@@ -1,0 +1,41 @@
+//! What the program costs, beside the least that a C program can do: prints the table that
+//! benches/README.md explains. It fails at nothing but setting itself up: machines differ.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a measurement reads clocks, waits, and has nobody to hand an error to"
+)]
+
+mod client;
+mod counting;
+mod lab;
+mod load;
+mod process;
+mod provider;
+mod rows;
+
+use std::fmt::Display;
+
+/// Prints one line of the table.
+fn row(what: &str, measured: impl Display, floor: impl Display, wanted: &str) {
+    println!("| {what} | {measured} | {floor} | {wanted} |");
+}
+
+/// Where something cannot be measured on this machine.
+fn or_not(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "n/a".to_owned(), |value| value.to_string())
+}
+
+fn main() {
+    println!("| measure | pizauth | C floor | wanted |\n|---|---|---|---|");
+    rows::client();
+    rows::musl();
+    rows::start();
+    rows::idle();
+    rows::burst();
+    rows::load();
+    rows::many_accounts();
+    rows::configuration();
+    rows::build();
+}

@@ -1,0 +1,29 @@
+//! What /proc tells of a process.
+
+use std::fs;
+
+/// A number of kB or threads from /proc/PID/status.
+pub(crate) fn status(pid: u32, name: &str) -> Option<u64> {
+    field(&format!("/proc/{pid}/status"), name)
+}
+
+/// Memory that is this process's alone and would have to be written out, in KiB.
+pub(crate) fn private_dirty(pid: u32) -> Option<u64> {
+    field(&format!("/proc/{pid}/smaps_rollup"), "Private_Dirty")
+}
+
+/// How often its threads have been woken up so far.
+pub(crate) fn wake_ups(pid: u32) -> Option<u64> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let woken = |path: &str| field(path, "voluntary_ctxt_switches");
+    let of_task = |task: fs::DirEntry| woken(&format!("{}/status", task.path().display()));
+    Some(tasks.flatten().filter_map(of_task).sum())
+}
+
+fn field(path: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text
+        .lines()
+        .find(|line| line.split(':').next() == Some(name))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}

@@ -1,0 +1,316 @@
+//! The rows of the table, one function for each group.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::client;
+use crate::counting::{in_turns, instructions, median, median_of, output, system_calls};
+use crate::lab::{Lab, PIZAUTH, Running};
+use crate::load;
+use crate::process;
+use crate::provider::Provider;
+use crate::{or_not, row};
+
+/// Starts of a program that are timed.
+const RUNS: usize = 300;
+/// Starts of a server that are timed.
+const STARTS: usize = 15;
+/// Rounds of load, each of this length, ours and the floor's in turns.
+const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_millis(800);
+/// Clients that are connected and say nothing, all the while.
+const SILENT: usize = 200;
+/// How long an idle server is watched, unless `COST_IDLE` has other seconds.
+const IDLE: u64 = 20;
+
+const SHOW: [&str; 2] = ["show", "a0"];
+
+fn ms(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1e3)
+}
+
+fn kib(value: Option<u64>) -> String {
+    or_not(value.map(|kib| format!("{kib} KiB")))
+}
+
+/// `show` as a whole program.
+pub(crate) fn client() {
+    show_of(Path::new(PIZAUTH), "`show`", ["230,000", "55", "1.3x"]);
+}
+
+/// The same, where there is a static build.
+pub(crate) fn musl() {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+    let built = target.join("x86_64-unknown-linux-musl/release/pizauth");
+    if built.exists() {
+        show_of(&built, "`show`, musl", ["15,000", "15", "1.6x"]);
+    } else {
+        row("`show`, musl", "n/a", "", "15,000 / 15 / 1.6x");
+    }
+}
+
+fn show_of(program: &Path, name: &str, wanted: [&str; 3]) {
+    let (lab, provider) = (Lab::new(), Provider::new());
+    let _server = lab.serve(1, &provider);
+    let floor = lab.compile("floor_client").expect("a C compiler");
+    let count = |program| or_not(instructions(&lab, program, &SHOW));
+    let calls = |program| or_not(system_calls(&lab, program, &SHOW));
+    row(
+        &format!("{name}: instructions"),
+        count(program),
+        count(&floor),
+        wanted[0],
+    );
+    row(
+        &format!("{name}: system calls"),
+        calls(program),
+        calls(&floor),
+        wanted[1],
+    );
+    let (ours, floors, ratio) = in_turns(&lab, RUNS, (program, &SHOW), (&floor, &SHOW));
+    let ours = format!("{} ({ratio:.2}x)", ms(ours));
+    row(&format!("{name}: wall clock"), ours, ms(floors), wanted[2]);
+}
+
+/// From the command to a server that answers.
+pub(crate) fn start() {
+    let (lab, provider) = (Lab::new(), Provider::new());
+    let (floor_lab, lab_of_many) = (Lab::new(), Lab::new());
+    let floor = floor_lab.compile("floor_server").expect("a C compiler");
+    let timed = |server: Running| server.start;
+    let both: Vec<_> = (0..STARTS)
+        .map(|_| {
+            (
+                timed(lab.start(1, &provider)),
+                timed(floor_lab.start_floor(&floor)),
+            )
+        })
+        .collect();
+    let ratio = median_of(
+        both.iter()
+            .map(|both| both.0.as_secs_f64() / both.1.as_secs_f64())
+            .collect(),
+    );
+    let ours = format!(
+        "{} ({ratio:.2}x)",
+        ms(median(both.iter().map(|both| both.0)))
+    );
+    row(
+        "start to ready, 1 account",
+        ours,
+        ms(median(both.iter().map(|both| both.1))),
+        "2x",
+    );
+    let many = median((0..STARTS).map(|_| timed(lab_of_many.start(1_000, &provider))));
+    row("start to ready, 1,000 accounts", ms(many), "", "20 ms");
+}
+
+/// One account with a token, and nothing to do.
+pub(crate) fn idle() {
+    let (lab, provider) = (Lab::new(), Provider::new());
+    let server = lab.serve(1, &provider);
+    thread::sleep(Duration::from_secs(2));
+    row(
+        "private dirty memory, 1 account active",
+        kib(process::private_dirty(server.pid)),
+        "",
+        "1 MiB",
+    );
+    let seconds = env::var("COST_IDLE")
+        .ok()
+        .and_then(|seconds| seconds.parse().ok());
+    let seconds: u64 = seconds.unwrap_or(IDLE);
+    let before = process::wake_ups(server.pid);
+    thread::sleep(Duration::from_secs(seconds));
+    let woken = process::wake_ups(server.pid)
+        .zip(before)
+        .map(|(after, before)| after - before);
+    let an_hour = or_not(woken.map(|woken| woken * 3600 / seconds));
+    row(
+        &format!("wake-ups an hour ({seconds} s watched)"),
+        an_hour,
+        "",
+        "0",
+    );
+}
+
+/// A thousand refreshes at once, at an endpoint that takes 200 ms.
+pub(crate) fn burst() {
+    const ACCOUNTS: usize = 1_000;
+    let (lab, provider) = (Lab::new(), Provider::new());
+    let server = lab.serve(ACCOUNTS, &provider);
+    provider.delay(200);
+    let before = provider.answered();
+    let begun = Instant::now();
+    for number in 0..ACCOUNTS {
+        let mut stream = std::os::unix::net::UnixStream::connect(&server.socket).unwrap();
+        std::io::Write::write_all(&mut stream, format!("refresh\ta{number}\n").as_bytes()).unwrap();
+    }
+    let (mut threads, mut memory, mut slowest) = (None, None, Duration::ZERO);
+    while provider.answered() < before + ACCOUNTS {
+        threads = threads.max(process::status(server.pid, "Threads"));
+        memory = memory.max(process::status(server.pid, "VmRSS"));
+        slowest = slowest.max(client::time(&server.socket, "show\ta0\n"));
+        thread::sleep(Duration::from_millis(3));
+    }
+    let all = begun.elapsed();
+    row(
+        "1,000 refreshes at once: threads",
+        or_not(threads),
+        "",
+        "150",
+    );
+    row(
+        "the same: resident memory at most",
+        kib(memory),
+        "",
+        "40 MB",
+    );
+    row("the same: time for all", ms(all), "", "2 s");
+    row(
+        "the same: slowest `show` meanwhile",
+        ms(slowest),
+        "",
+        "20 ms",
+    );
+    thread::sleep(Duration::from_secs(5));
+    row(
+        "the same: private dirty memory 5 s later",
+        kib(process::private_dirty(server.pid)),
+        "",
+        "6 MiB",
+    );
+}
+
+/// Requests a second, while some clients say nothing.
+pub(crate) fn load() {
+    let (lab, floor_lab, provider) = (Lab::new(), Lab::new(), Provider::new());
+    let server = lab.serve(1, &provider);
+    let floor = floor_lab.start_floor(&floor_lab.compile("floor_server").expect("a C compiler"));
+    for clients in [1, 8, 64] {
+        let mut rounds = Vec::new();
+        for _ in 0..ROUNDS {
+            let one = |socket: &Path| {
+                let _silent = load::silent(socket, SILENT);
+                load::ask(socket, clients, ROUND)
+            };
+            rounds.push((one(&server.socket), one(&floor.socket)));
+        }
+        let rate = |pick: fn(&(load::Load, load::Load)) -> f64| {
+            median_of(rounds.iter().map(pick).collect())
+        };
+        let ours = format!(
+            "{:.0} ({:.2}x)",
+            rate(|both| both.0.rate),
+            rate(|both| both.0.rate / both.1.rate)
+        );
+        let floors = format!("{:.0}", rate(|both| both.1.rate));
+        row(
+            &format!("requests a second, {clients} clients"),
+            ours,
+            floors,
+            "0.9x",
+        );
+        let (ours, floors) = (
+            median(rounds.iter().map(|both| both.0.p99)),
+            median(rounds.iter().map(|both| both.1.p99)),
+        );
+        row(
+            &format!("the same: p99, {clients} clients"),
+            ms(ours),
+            ms(floors),
+            "",
+        );
+    }
+}
+
+/// What each thing costs where there are few accounts, and where there are many.
+pub(crate) fn many_accounts() {
+    let cost = |accounts: usize| {
+        let (lab, provider) = (Lab::new(), Provider::new());
+        let server = lab.serve(accounts, &provider);
+        let account = |turn: usize| format!("a{}", turn * 7919 % accounts);
+        let times = |rounds: usize, request: &dyn Fn(usize) -> String| {
+            median((0..rounds).map(|turn| client::time(&server.socket, &request(turn))))
+        };
+        let show = times(2_000, &|turn| format!("show\t{}\n", account(turn)));
+        let refresh = times(200, &|turn| format!("refresh\t{}\n", account(turn)));
+        (show, refresh, times(15, &|_| "status\n".to_owned()))
+    };
+    let (few, many) = (cost(10), cost(10_000));
+    let compared = |few: Duration, many: Duration| {
+        let ratio = many.as_secs_f64() / few.as_secs_f64();
+        format!("{} ({ratio:.2}x of {} at 10)", ms(many), ms(few))
+    };
+    row(
+        "10,000 accounts: `show`",
+        compared(few.0, many.0),
+        "",
+        "1.5x of 10 accounts",
+    );
+    row(
+        "10,000 accounts: `refresh`",
+        compared(few.1, many.1),
+        "",
+        "1.5x of 10 accounts",
+    );
+    row(
+        "10,000 accounts: `status`",
+        compared(few.2, many.2),
+        "",
+        "50 ms",
+    );
+}
+
+/// Reading a large configuration, as a program and in a running server.
+pub(crate) fn configuration() {
+    let (lab, provider) = (Lab::new(), Provider::new());
+    let server = lab.start(10_000, &provider);
+    let config = lab.path("pizauth.conf");
+    let check = (0..STARTS).map(|_| {
+        let before = Instant::now();
+        let mut command = lab.command(PIZAUTH, &["check", "-c", config.to_str().unwrap()]);
+        assert!(command.status().unwrap().success());
+        before.elapsed()
+    });
+    row("10,000 accounts: `check`", ms(median(check)), "", "150 ms");
+    let reload = (0..STARTS).map(|_| client::time(&server.socket, "reload\n"));
+    row(
+        "10,000 accounts: `reload`",
+        ms(median(reload)),
+        "",
+        "150 ms",
+    );
+}
+
+/// What the build comes to. How long it takes is to be seen on a machine that does nothing else.
+pub(crate) fn build() {
+    let tree = [
+        "tree",
+        "-e",
+        "normal",
+        "--prefix",
+        "none",
+        "--no-dedupe",
+        "--format",
+        "{p}",
+    ];
+    let crates = output(env!("CARGO"), &tree).map(|tree| {
+        let names = |line: &str| line.split(" (").next().unwrap_or(line).to_owned();
+        tree.lines().map(names).collect::<BTreeSet<String>>().len()
+    });
+    row("crates in the normal tree", or_not(crates), "", "100");
+    let size = fs::metadata(PIZAUTH)
+        .ok()
+        .map(|program| program.len() as f64 / 1e6);
+    row(
+        "binary, stripped",
+        or_not(size.map(|size| format!("{size:.2} MB"))),
+        "",
+        "4 MB",
+    );
+}
