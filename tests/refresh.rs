@@ -290,9 +290,7 @@ fn a_hanging_transient_error_if_cmd_delays_no_refresh() {
 #[test]
 fn hundreds_of_accounts_are_refreshed() {
     let provider = Provider::start();
-    let names: Vec<String> = (0..400)
-        .map(|number| format!("account {number}"))
-        .collect();
+    let names: Vec<String> = (0..400).map(|number| format!("account {number}")).collect();
     let config: String = names
         .iter()
         .map(|name| provider.account(name, ""))
