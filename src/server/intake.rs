@@ -5,11 +5,12 @@
 //! until its time is over, and delays nobody: a request that is there already when its connection
 //! is accepted is served before anybody else is looked at. Knows nothing of what the requests say.
 
+mod client;
 mod door;
 mod news;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -17,14 +18,12 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zeroize::Zeroizing;
 
+use self::client::Client;
 pub(super) use self::door::{Door, Framing, Refusal, Served, Waiting};
 use self::news::Told;
 pub(super) use self::news::{Bell, Handle, News, news};
 use crate::clock::{self, Moment};
 use crate::sys;
-
-/// How much is read at once.
-const CHUNK: usize = 16 * 1024;
 
 /// How often one client is read from before it is the others' turn.
 const READS_IN_A_ROW: usize = 16;
@@ -62,12 +61,6 @@ pub(super) struct Intake<D: Door> {
     paused: Option<Moment>,
     /// Whether anybody is served.
     is_open: bool,
-}
-
-struct Client<S> {
-    stream: S,
-    received: Zeroizing<Vec<u8>>,
-    deadline: Moment,
 }
 
 /// What has become ready.
@@ -361,31 +354,6 @@ impl<D: Door> Intake<D> {
                 self.keep(served);
             }
         }
-    }
-}
-
-impl<S: Read> Client<S> {
-    fn read(&mut self) -> io::Result<usize> {
-        let known = self.received.len();
-        self.make_room(CHUNK);
-        self.received.extend_from_slice(&[0; CHUNK]);
-        let result = self.stream.read(&mut self.received[known..]);
-        let count = result.as_ref().map_or(0, |count| *count);
-        self.received.truncate(known + count);
-        result
-    }
-
-    /// Makes room for what is added to a request, which may be a dump: a `Vec` that grows by
-    /// itself leaves copies behind.
-    fn make_room(&mut self, count: usize) {
-        let needed = self.received.len() + count;
-        if needed <= self.received.capacity() {
-            return;
-        }
-        let room = needed.max(self.received.capacity() * 2);
-        let mut larger = Zeroizing::new(Vec::with_capacity(room));
-        larger.extend_from_slice(&self.received);
-        self.received = larger;
     }
 }
 

@@ -18,32 +18,34 @@ mod pool;
 mod redirect;
 mod refresher;
 mod replies;
+mod settings;
 mod shared;
 mod shell;
 mod signals;
 mod startup;
+mod taking;
 
 use std::fs::File;
-use std::net::SocketAddr;
+
 use std::net::TcpListener;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::TryRng;
 use rand::rngs::SysRng;
 
-use self::exchange::Provider;
 use self::handover::Fate;
 use self::intake::Handle;
 use self::notifier::Notifier;
 use self::outbox::Outbox;
 use self::persister::Persister;
 use self::pool::Pool;
+use self::settings::Settings;
 use self::shared::Shared;
 use self::shell::Command;
 pub use self::startup::run;
@@ -107,51 +109,6 @@ enum End {
     Asked(Option<UnixStream>),
     /// Another one has taken over.
     Replaced,
-}
-
-/// What changes with the configuration.
-struct Settings {
-    config: Config,
-    provider: Provider,
-    /// The redirect listeners, which the redirect thread takes from; here to be handed on.
-    redirect: Mutex<Vec<Arc<TcpListener>>>,
-}
-
-impl Settings {
-    fn new(config: Config, redirect: Vec<Arc<TcpListener>>) -> Arc<Self> {
-        let provider = Provider::new(&config);
-        Arc::new(Self {
-            config,
-            provider,
-            redirect: Mutex::new(redirect),
-        })
-    }
-
-    fn redirect(&self) -> Vec<Arc<TcpListener>> {
-        let redirect = self.redirect.lock();
-        redirect.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Lets go of the redirect listeners: somebody may still hold these settings for as long as a
-    /// request to a provider takes.
-    fn close(&self) {
-        let redirect = self.redirect.lock();
-        redirect.unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// What is put into redirect URIs that name no port.
-    fn redirect_port(&self) -> u16 {
-        self.redirect_addresses()
-            .first()
-            .map_or(0, SocketAddr::port)
-    }
-
-    /// Where the redirect listener listens.
-    fn redirect_addresses(&self) -> Vec<SocketAddr> {
-        let redirect = self.redirect();
-        let addresses = redirect.iter().map(|listener| listener.local_addr());
-        addresses.filter_map(Result::ok).collect()
-    }
 }
 
 impl Server {

@@ -15,8 +15,8 @@ use nix::sys::stat::{Mode, umask};
 use crate::config::Listen;
 use crate::console;
 use crate::paths::RuntimePaths;
-use crate::server::handover::Taken;
 use crate::server::redirect;
+use crate::server::taking::Taken;
 use crate::sys;
 
 /// What a server needs in order to be found, and to be the only one.

@@ -4,9 +4,9 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{self, Moment, Now};
-use crate::server::Settings;
 use crate::server::intake::Bell;
 use crate::server::persister::Persister;
+use crate::server::settings::Settings;
 use crate::sys::Alarm;
 use crate::vault::Vault;
 use crate::vault::order::{Order, Outcome};

@@ -24,7 +24,7 @@ use crate::paths::{self, RuntimePaths};
 use crate::protocol::Reply;
 use crate::server::background::{self, Detaching, Divided};
 use crate::server::control::Control;
-use crate::server::handover::{self, Fate, Taken};
+use crate::server::handover::Fate;
 use crate::server::intake::{self, Door, Intake};
 use crate::server::notifier::{self, Notifier};
 use crate::server::outbox;
@@ -32,9 +32,11 @@ use crate::server::persister;
 use crate::server::place::{self, Place};
 use crate::server::pool::Pool;
 use crate::server::redirect::Redirect;
+use crate::server::settings::Settings;
 use crate::server::shared::Shared;
 use crate::server::shell::Command;
-use crate::server::{End, Seat, Server, Settings, refresher, signals};
+use crate::server::taking::{self, Taken};
+use crate::server::{End, Seat, Server, refresher, signals};
 use crate::sys;
 use crate::vault::Vault;
 use crate::vault::order::Order;
@@ -107,7 +109,7 @@ fn prepare(options: &ServerOptions, passed: Vec<OwnedFd>) -> Result<Prepared, St
     if options.replace && place::is_taken(&paths) {
         // What is handed over is secret from its first moment here.
         sys::hide_memory().map_err(|error| text(&error))?;
-        old = handover::take(&paths.socket)?;
+        old = taking::take(&paths.socket)?;
     }
     let place = match &mut old {
         Some(taken) => Place::inherit(&paths, &config.http_listen, taken)?,
@@ -272,7 +274,7 @@ fn begin(opened: Opened, detaching: Option<Detaching>, verbosity: u8) -> Result<
         detaching.prepare(verbosity)?;
     }
     if let Some(taken) = &old {
-        handover::begin(taken, &RuntimePaths::find().socket)?;
+        taking::begin(taken, &RuntimePaths::find().socket)?;
     }
     let signed = server
         .seat()

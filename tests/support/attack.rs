@@ -258,3 +258,24 @@ pub fn return_of(url: &str) -> String {
         field("state")
     )
 }
+
+/// How many descriptors the server has open.
+#[track_caller]
+pub fn descriptors(user: &Pizauth) -> usize {
+    let pid = user.pid().expect("there is a server");
+    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+/// Waits until this many clients are connected to the server's control socket.
+#[track_caller]
+pub fn wait_for_clients(user: &Pizauth, count: usize) {
+    let path = user.socket().display().to_string();
+    // The server's ends have its path; 03 is a connection, 02 one that is not accepted yet, and 01
+    // what listens.
+    let is_connected = |line: &str| line.contains(" 0001 02 ") || line.contains(" 0001 03 ");
+    let connected = |line: &&str| line.ends_with(&path) && is_connected(line);
+    super::wait_until(&format!("{count} clients are connected"), || {
+        let sockets = fs::read_to_string("/proc/net/unix").unwrap();
+        sockets.lines().filter(connected).count() >= count
+    });
+}
