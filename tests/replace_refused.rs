@@ -166,7 +166,7 @@ fn head(stream: &UnixStream) -> (usize, Vec<OwnedFd>) {
         line.push(byte[0]);
     }
     let line = String::from_utf8(line).unwrap();
-    let length = line.trim_end().strip_prefix("handover ").unwrap_or_else(|| panic!("{line}"));
+    let length = line.trim_end().strip_prefix("handover ").unwrap();
     (length.parse().unwrap(), own(descriptors))
 }
 
