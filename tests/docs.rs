@@ -158,6 +158,18 @@ fn what_keeps_tokens_is_the_same_everywhere() {
     }
 }
 
+/// The mail tests run the README's configurations; the manual shows the lines of them that matter.
+#[test]
+fn what_the_manual_says_of_mail_programs_is_what_the_readme_says() {
+    let blocks = code_of(README).join("\n");
+    let known: BTreeSet<&str> = blocks.lines().map(str::trim).collect();
+    let shown = displays(section(PIZAUTH_1, "MAIL PROGRAMS")).join("\n");
+    assert!(shown.lines().count() > 15, "{shown}");
+    for line in shown.lines().map(str::trim) {
+        assert!(known.contains(line), "README has no line '{line}'");
+    }
+}
+
 #[test]
 fn every_link_in_the_readme_leads_somewhere() {
     let anchors: Names = README.lines().filter_map(anchor).collect();
