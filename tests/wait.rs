@@ -1,174 +1,183 @@
-//! `show --wait` and `show --min-valid`: whoever can wait gets what comes about meanwhile.
+//! `show --wait` and `--min-valid`: who waits costs nothing, and is served at once.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "tests and their helpers report by panicking"
+)]
 
 mod support;
 
-use std::process::{Child, Stdio};
+use std::thread;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use support::attack::{
+    control, descriptors, hear, processor_time, send, switches, wait_for_clients,
+};
 use support::*;
 
-/// A provider, and a user with the account `a` there.
-fn set_up(more: &str) -> (Provider, Pizauth) {
-    let provider = Provider::start();
+/// A server with account `a`, whose token has expired and cannot be refreshed yet.
+fn expired(provider: &Provider, more: &str) -> Pizauth {
     let user = Pizauth::start(&provider.account("a", more));
-    (provider, user)
-}
-
-/// Starts a command whose output is read when it has ended.
-#[expect(clippy::unwrap_used, reason = "a helper of tests reports by panicking")]
-fn start(user: &Pizauth, arguments: &[&str]) -> Child {
-    let mut command = user.command(arguments);
-    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().unwrap()
-}
-
-#[expect(clippy::unwrap_used, reason = "a helper of tests reports by panicking")]
-fn end(child: Child) -> (i32, String, String) {
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (
-        output.status.code().unwrap(),
-        text(output.stdout),
-        text(output.stderr),
-    )
-}
-
-#[test]
-fn a_login_ends_the_wait() {
-    let (provider, user) = set_up("");
-    let waiting: Vec<Child> = (0..5)
-        .map(|_| start(&user, &["show", "--wait=60s", "a"]))
-        .collect();
-    wait_until("a login is asked for", || user.state("a") == "pending");
-    log_in(&provider, &user.url("a"));
-    for child in waiting {
-        let (code, out, _) = end(child);
-        assert_eq!((code, out), (0, format!("{}\n", provider.last_token())));
-    }
-}
-
-#[test]
-fn a_refresh_ends_the_wait() {
-    let (provider, user) = set_up("refresh_retry = 1s;");
     provider.set_lifetime(Some(1));
     let url = user.url("a");
-    let gate = provider.gate();
-    let held = gate.clone();
-    provider.rule(move |it| {
-        it.field("refresh_token")
-            .map(|_| Answer::own().after(&held))
-    });
-    log_in(&provider, &url);
-    wait_until("its end", || user.show("a").code == 4);
-    let waiting = start(&user, &["show", "--wait", "a"]);
+    provider.hang_refreshes();
+    log_in(provider, &url);
     provider.set_lifetime(Some(3600));
-    gate.open();
-    assert_eq!(end(waiting).0, 0);
-    user.token("a");
+    wait_until("it has expired", || user.state("a") == "expired");
+    user
 }
 
 #[test]
-fn who_has_waited_long_enough_is_told_what_is_missing() {
-    let (provider, user) = set_up("");
-    let start_of_it = now();
-    let run = user.run(&["show", "--wait=1s", "a"]);
-    let url = support::pizauth::url_in(&run);
-    assert!(start_of_it.elapsed() >= Duration::from_secs(1));
-    assert_eq!(user.url("a"), url);
-    let run = user.run(&["show", "-u", "--wait=1s", "a"]).expect(3);
-    assert!(!run.err.contains("http"), "{run:?}");
-    log_in(&provider, &url);
-    // Nobody waits for what is there, or for what will never be.
-    user.run(&["show", "--wait=1d", "a"]).expect(0);
-    user.run(&["show", "--wait=1d", "nobody"]).expect(1);
-}
-
-#[test]
-fn a_login_that_fails_ends_the_wait() {
-    let (provider, user) = set_up("");
-    let waiting = start(&user, &["show", "--wait=1d", "a"]);
-    wait_until("a login is asked for", || user.state("a") == "pending");
-    provider.script(Answer::error(400, "invalid_grant", "too late"));
-    log_in(&provider, &user.url("a"));
-    let (code, out, err) = end(waiting);
-    assert_eq!((code, out.as_str()), (1, ""));
-    assert!(err.contains("too late"), "{err}");
-    // The next one starts over.
-    user.url("a");
-}
-
-#[test]
-fn a_reload_or_a_revocation_ends_the_wait() {
-    let (provider, user) = set_up("");
-    let first = start(&user, &["show", "--wait=1d", "a"]);
-    wait_until("a login is asked for", || user.state("a") == "pending");
-    user.run(&["revoke", "a"]).expect(0);
-    assert_eq!(end(first).0, 1);
-    let second = start(&user, &["show", "--wait=1d", "a"]);
-    wait_until("a login is asked for", || user.state("a") == "pending");
-    user.write_config(&provider.account("b", ""));
-    user.run(&["reload"]).expect(0);
-    let (code, _, err) = end(second);
-    assert_eq!(code, 1);
-    assert!(err.contains("'a'"), "{err}");
-    let third = start(&user, &["show", "--wait=1d", "b"]);
-    wait_until("a login is asked for", || user.state("b") == "pending");
-    user.run(&["shutdown"]).expect(0);
-    assert_eq!(end(third).0, 5);
-}
-
-#[test]
-fn a_token_that_is_too_short_is_refreshed_first() {
-    let (provider, user) = set_up("refresh_before_expiry = 1s;");
-    log_in(&provider, &user.url("a"));
-    let short = user.token("a");
-    // Made older than it is: an hour long, it ends in a few minutes.
-    let mut dump: Value = serde_json::from_str(&user.run(&["dump"]).expect(0).out).unwrap();
-    for time in ["obtained_at", "expires_at"] {
-        let then: jiff::Timestamp = dump["accounts"][0][time].as_str().unwrap().parse().unwrap();
-        let earlier = then - jiff::SignedDuration::from_mins(55);
-        dump["accounts"][0][time] = earlier.to_string().into();
-    }
-    user.run(&["revoke", "a"]).expect(0);
-    user.run_with_input(&["restore"], &dump.to_string())
-        .expect(0);
-    let run = user.run(&["show", "--min-valid=1m", "a"]).expect(0);
-    assert_eq!(run.out, format!("{short}\n"));
-    assert_eq!(provider.refreshes().len(), 0);
-
-    let gate = provider.gate();
-    provider.script(Answer::own().after(&gate));
-    let run = user.run(&["show", "--min-valid=10m", "a"]).expect(4);
-    assert_eq!(run.out, "");
-    assert_eq!(user.token("a"), short, "it is good for others");
-    gate.open();
-    let run = user
-        .run(&["show", "--min-valid=10m", "--wait", "a"])
-        .expect(0);
-    assert_eq!(run.out, format!("{}\n", provider.last_token()));
-    assert_ne!(run.out, format!("{short}\n"));
-    // No refresh would ever bring one that lasts for so long.
-    let run = user
-        .run(&["show", "--min-valid=1d", "--wait=1d", "a"])
-        .expect(1);
-    assert_eq!(run.out, "");
+fn one_refresh_is_enough_for_all() {
+    let provider = Provider::start();
+    provider.rotate();
+    let user = expired(&provider, "");
+    user.show("a").expect(4);
+    thread::scope(|scope| {
+        let wait = || user.run(&["show", "--wait", "a"]).expect(0);
+        let waiting: Vec<_> = (0..50)
+            .map(|_| thread::Builder::new().spawn_scoped(scope, wait).unwrap())
+            .collect();
+        wait_for_clients(&user, 50);
+        provider.behave();
+        for client in waiting {
+            let shown = client.join().unwrap();
+            assert_eq!(shown.out.trim_end(), provider.last_token());
+            assert_eq!(shown.err, "");
+        }
+    });
     assert_eq!(provider.refreshes().len(), 1);
 }
 
 #[test]
-fn a_provider_on_the_other_family_is_found() {
+fn who_waits_costs_nothing_and_goes_with_its_process() {
     let provider = Provider::start();
-    let port = provider.address().port();
-    let account = provider.account("a", "");
-    // What `localhost` is first, the provider does not listen at.
-    let user = Pizauth::start(&account.replace("//127.0.0.1:", "//localhost:"));
-    assert_eq!(log_in(&provider, &user.url("a")).status, 200);
-    let sent = provider.requests()[0].header("host").map(str::to_owned);
-    assert_eq!(sent, Some(format!("localhost:{port}")));
-    provider.script(Answer::json(
-        200,
-        &json!({"access_token": "SECRET", "expires_in": 60}).to_string(),
-    ));
-    user.run(&["refresh", "a"]).expect(0);
+    let user = Pizauth::start(&provider.account("a", ""));
+    let url = user.url("a");
+    let before = descriptors(&user);
+    let mut waiting: Vec<_> = (0..40)
+        .map(|_| user.spawn(&["show", "--wait=1h", "a"]))
+        .collect();
+    wait_for_clients(&user, 40);
+    wait_until("all are accepted", || descriptors(&user) >= before + 40);
+    let quiet = || {
+        let count = switches(&user);
+        provider.gate().pass_within(Duration::from_millis(300));
+        switches(&user) == count
+    };
+    wait_until("things have calmed down", quiet);
+    let (count, used) = (switches(&user), processor_time(&user));
+    provider.gate().pass_within(Duration::from_secs(2));
+    assert_eq!(switches(&user), count, "somebody woke up");
+    assert_eq!(processor_time(&user), used);
+    for client in &mut waiting[..39] {
+        client.kill().unwrap();
+        client.wait().unwrap();
+    }
+    wait_until("they are gone", || descriptors(&user) <= before + 1);
+    log_in(&provider, &url);
+    let last = waiting.last_mut().unwrap();
+    assert!(last.wait().unwrap().success());
+    wait_until("nobody is left", || descriptors(&user) <= before);
+}
+
+#[test]
+fn who_has_waited_long_enough_is_told_what_is_missing() {
+    let provider = Provider::start();
+    let user = Pizauth::start(&(provider.account("a", "") + &provider.account("b", "")));
+    let start = now();
+    let run = user.run(&["show", "--wait=1s", "a"]).expect(3);
+    assert!(run.err.contains("authorised with URL http"), "{run:?}");
+    let run = user.run(&["show", "-u", "--wait=1s", "a"]).expect(3);
+    assert!(!run.err.contains("http"), "{run:?}");
+    assert!(start.elapsed() >= Duration::from_secs(2));
+    assert!(start.elapsed() < Duration::from_secs(15));
+    // Somebody else's login does not help.
+    log_in(&provider, &user.url("b"));
+    user.run(&["show", "--wait=1s", "a"]).expect(3);
+
+    let user = expired(&provider, "");
+    let start = now();
+    let run = user.run(&["show", "--wait=1s", "a"]).expect(4);
+    assert!(run.err.contains("is being refreshed"), "{run:?}");
+    assert!(start.elapsed() >= Duration::from_secs(1));
+    assert!(start.elapsed() < Duration::from_secs(15));
+}
+
+#[test]
+fn who_waits_is_told_at_once_that_it_is_in_vain() {
+    let provider = Provider::start();
+    let user = Pizauth::start(&provider.account("a", ""));
+    let start = now();
+    let url = user.url("a");
+    // Not a process, of which nobody knows when it has asked.
+    let waiting = control(&user);
+    send(&waiting, b"show\ta\twait=3600\n");
+    user.url("a");
+    provider.script(Answer::error(400, "invalid_grant", "too late"));
+    log_in(&provider, &url);
+    let reply = hear(&waiting);
+    assert!(reply.starts_with("error "), "{reply}");
+    assert!(reply.contains("too late"), "{reply}");
+    user.run(&["show", "--wait=1h", "nobody"]).expect(1);
+    assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn a_token_that_is_too_short_lived_is_refreshed_once() {
+    let provider = Provider::start();
+    provider.rotate();
+    let user = Pizauth::start(&provider.account("a", ""));
+    provider.set_lifetime(Some(600));
+    log_in(&provider, &user.url("a"));
+    let old = user.token("a");
+    let run = user.run(&["show", "--min-valid=601s", "a"]).expect(1);
+    assert!(run.err.contains("last only 600 s"), "{run:?}");
+    assert_eq!(provider.refreshes().len(), 0);
+    provider.set_lifetime(Some(7200));
+    let gate = provider.gate();
+    provider.script(Answer::own().after(&gate));
+    // Some of its life is over by now.
+    wait_until("it lasts no ten minutes any more", || {
+        user.run(&["show", "--min-valid=600s", "a"]).code == 4
+    });
+    thread::scope(|scope| {
+        let wait = || user.run(&["show", "--wait", "--min-valid=600s", "a"]);
+        let waiting: Vec<_> = (0..10)
+            .map(|_| thread::Builder::new().spawn_scoped(scope, wait).unwrap())
+            .collect();
+        wait_for_clients(&user, 10);
+        assert_eq!(user.token("a"), old, "good enough for others");
+        gate.open();
+        for client in waiting {
+            let shown = client.join().unwrap().expect(0);
+            assert_eq!(shown.out.trim_end(), provider.last_token());
+        }
+    });
+    assert_eq!(provider.refreshes().len(), 1);
+    user.run(&["show", "--min-valid=1h", "a"]).expect(0);
+    assert_eq!(provider.refreshes().len(), 1);
+}
+
+#[test]
+fn asking_for_more_cuts_no_pause_short() {
+    let provider = Provider::start();
+    let user = Pizauth::start(&provider.account("a", "refresh_retry = 1h;"));
+    provider.set_lifetime(Some(600));
+    log_in(&provider, &user.url("a"));
+    provider.script(Answer::of(503, "text/html", "<html>"));
+    wait_until("it is refreshed", || {
+        user.run(&["show", "--min-valid=600s", "a"]).code == 4 && !provider.refreshes().is_empty()
+    });
+    wait_until("that has failed", || {
+        user.status("a")["last_error"].is_string()
+    });
+    for _ in 0..10 {
+        let run = user.run(&["show", "--min-valid=600s", "a"]).expect(4);
+        assert!(run.err.contains("503"), "{run:?}");
+    }
+    user.run(&["show", "--wait=1s", "--min-valid=600s", "a"])
+        .expect(4);
+    user.token("a");
+    assert_eq!(provider.refreshes().len(), 1);
 }

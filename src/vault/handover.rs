@@ -118,13 +118,14 @@ impl Vault {
             return Vec::new();
         };
         let state = TokenState::from(handed.state);
+        // Whatever becomes of the rest: a dump may still have these.
+        entry.spent = handed.spent;
         if authority_digest(&entry.account.authority) != handed.authority {
             let lost = state.holds_token();
             let announce = || entry.order(Task::Announce(Event::Invalidated));
             return lost.then(announce).into_iter().collect();
         }
         entry.state = state;
-        entry.spent = handed.spent;
         entry.last_error = handed.last_error.map(|(at, reason)| LastError {
             at: Moment::from_millis(at),
             reason,

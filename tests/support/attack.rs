@@ -1,6 +1,7 @@
 //! What an attacker does: connections that are silent, that drip, that send rubbish; and what the
 //! server's process looks like meanwhile.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -110,7 +111,7 @@ impl Random {
 /// A number of the server's process, as /proc/PID/status has it (VmRSS in KiB, for example).
 #[track_caller]
 pub fn vital(user: &Pizauth, name: &str) -> u64 {
-    let pid = user.pid().expect("there is a server");
+    let pid = user.recorded_pid().expect("there is a server");
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
@@ -119,7 +120,7 @@ pub fn vital(user: &Pizauth, name: &str) -> u64 {
 /// How much processor time the server has used.
 #[track_caller]
 pub fn processor_time(user: &Pizauth) -> Duration {
-    let pid = user.pid().expect("there is a server");
+    let pid = user.recorded_pid().expect("there is a server");
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
     let ticks: u64 = fields[11..=12]
@@ -130,28 +131,24 @@ pub fn processor_time(user: &Pizauth) -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
-/// How often the threads of the server that are there now have been given a processor.
+/// How often each thread of the server that is there now has been given a processor.
 #[track_caller]
-pub fn switches(user: &Pizauth) -> u64 {
-    let pid = user.pid().expect("there is a server");
-    let count = |text: String| -> u64 {
-        let lines = text.lines().filter(|line| line.contains("ctxt_switches"));
-        lines
-            .map(|line| {
-                line.split_whitespace()
-                    .nth(1)
-                    .unwrap()
-                    .parse::<u64>()
-                    .unwrap()
-            })
-            .sum()
+pub fn switches(user: &Pizauth) -> BTreeMap<String, u64> {
+    let pid = user.recorded_pid().expect("there is a server");
+    let count = |line: &str| -> u64 {
+        let number = line.split_whitespace().nth(1);
+        number.unwrap().parse().unwrap()
     };
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let status = |task: fs::DirEntry| fs::read_to_string(task.path().join("status"));
-    tasks
-        .filter_map(|task| status(task.unwrap()).ok())
-        .map(count)
-        .sum()
+    let of = |task: fs::DirEntry| {
+        let status = fs::read_to_string(task.path().join("status")).ok()?;
+        let name = status.lines().next()?.replace("Name:\t", "");
+        let lines = status.lines();
+        let counts = lines.filter(|line| line.contains("ctxt_switches"));
+        let id = task.file_name().into_string().unwrap();
+        Some((format!("{name} {id}"), counts.map(count).sum()))
+    };
+    tasks.filter_map(|task| of(task.unwrap())).collect()
 }
 
 /// Has a command started under a shell's `ulimit`.
@@ -262,7 +259,7 @@ pub fn return_of(url: &str) -> String {
 /// How many descriptors the server has open.
 #[track_caller]
 pub fn descriptors(user: &Pizauth) -> usize {
-    let pid = user.pid().expect("there is a server");
+    let pid = user.recorded_pid().expect("there is a server");
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 

@@ -263,6 +263,11 @@ impl Pizauth {
     pub fn pid(&self) -> Option<Pid> {
         // Trying the lock itself would be in the way of a server that is about to start.
         UnixStream::connect(self.socket()).ok()?;
+        self.recorded_pid()
+    }
+
+    /// The process that was the server last, which is left undisturbed.
+    pub fn recorded_pid(&self) -> Option<Pid> {
         let pid = fs::read_to_string(self.lock()).ok()?;
         Some(Pid::from_raw(pid.trim().parse().ok()?))
     }

@@ -153,6 +153,15 @@ impl Provider {
         self.rule(move |_| Some(Answer::own().after(&gate)));
     }
 
+    /// Answers no refresh before [`Self::behave`].
+    pub fn hang_refreshes(&self) {
+        let gate = self.gate();
+        self.rule(move |request| {
+            let refresh = request.field("grant_type") == Some("refresh_token");
+            refresh.then(|| Answer::own().after(&gate))
+        });
+    }
+
     /// A gate that opens at the latest when the provider goes.
     pub fn gate(&self) -> Gate {
         let gate = Gate::default();

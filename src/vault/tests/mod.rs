@@ -1,5 +1,6 @@
 //! Tests of the vault, by subject.
 
+mod handover;
 mod invariants;
 mod job;
 mod model;

@@ -95,7 +95,7 @@ impl World {
 
     fn step(&mut self) {
         let name = self.random.pick(&ACCOUNTS);
-        match self.random.below(24) {
+        match self.random.below(25) {
             0..3 => self.show(name),
             3..5 => self.authorize(name),
             5..9 => self.come_back(),
@@ -114,6 +114,7 @@ impl World {
             }
             22 => self.dump(),
             23 => self.restore(),
+            24 => self.replace(),
             _ => self.tick(),
         }
     }
@@ -318,6 +319,36 @@ impl World {
     }
 
     fn reload(&mut self) {
+        self.configure();
+        let moved = self.random.once_in(5);
+        let orders = self.vault.reload(&self.config, moved, self.now);
+        self.take(orders);
+    }
+
+    /// Another process takes over, perhaps with another configuration.
+    fn replace(&mut self) {
+        let Ok(text) = self.vault.hand_over() else {
+            return;
+        };
+        // What has been asked on behalf of nobody any more ends with the old process.
+        self.jobs.clear();
+        for (job, _) in self.answers.drain(..) {
+            if let Kind::Refresh(Some(token)) = &job.kind {
+                self.provider.excuse(token);
+            }
+        }
+        if self.random.once_in(4) {
+            self.configure();
+        }
+        let moved = self.random.once_in(5);
+        let mut vault = Vault::new(&self.config);
+        let orders = vault.take_over(text.expose(), moved, self.now).unwrap();
+        self.vault = vault;
+        self.take(orders);
+    }
+
+    /// Somebody edits the configuration.
+    fn configure(&mut self) {
         for name in ACCOUNTS {
             let before = self.variants[name];
             let after = match self.random.below(8) {
@@ -344,9 +375,6 @@ impl World {
             self.config.auth_notify_cmd = None;
         }
         self.config.auth_notify_interval = secs(self.random.pick(&[60, 900, 7200]));
-        let moved = self.random.once_in(5);
-        let orders = self.vault.reload(&self.config, moved, self.now);
-        self.take(orders);
     }
 
     fn dump(&mut self) {
