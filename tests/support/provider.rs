@@ -107,6 +107,11 @@ impl Provider {
         self.lock().ledger.rotates = true;
     }
 
+    /// Makes the last spent refresh token good once more, in case that its successor was lost.
+    pub fn forgive(&self) {
+        self.lock().ledger.forgives = true;
+    }
+
     /// Lets the next request, or the one after those that have an answer waiting, be answered
     /// with this.
     pub fn script(&self, answer: Answer) {

@@ -18,11 +18,16 @@ pub(super) struct Ledger {
     pub(super) lifetime: Option<u64>,
     /// Whether a refresh token is good for one use.
     pub(super) rotates: bool,
+    /// Whether the last spent token is taken once more, as long as nobody has used the one that it
+    /// was replaced with: that one may have been lost on its way.
+    pub(super) forgives: bool,
     /// What a client must not do.
     pub(super) faults: Vec<String>,
     pub(super) last_token: String,
     pub(super) last_refresh_token: String,
     codes: HashMap<String, Consent>,
+    /// By spent refresh tokens, what each was replaced with.
+    successors: HashMap<String, String>,
     /// The good refresh tokens.
     refresh_tokens: HashMap<String, Login>,
     /// Refresh tokens of logins that the provider has ended: nobody is to blame for sending them.
@@ -134,14 +139,18 @@ impl Ledger {
             let why = "the login has been ended";
             return Ok(Answer::error(400, "invalid_grant", why));
         }
-        let Some(login) = self.refresh_tokens.get(spent).cloned() else {
+        let lost = self.successors.get(spent).filter(|_| self.forgives);
+        let good = lost.map_or(spent, String::as_str).to_owned();
+        let Some(login) = self.refresh_tokens.get(&good).cloned() else {
             return Err(format!("'{spent}' is unknown or spent"));
         };
         if !self.rotates {
-            return Ok(self.grant(spent.to_owned(), login, false));
+            return Ok(self.grant(good, login, false));
         }
-        self.refresh_tokens.remove(spent);
+        self.refresh_tokens.remove(&good);
         let refresh_token = self.fresh("rt");
+        let spent = spent.to_owned();
+        self.successors.insert(spent, refresh_token.clone());
         Ok(self.grant(refresh_token, login, true))
     }
 
