@@ -1,10 +1,5 @@
 //! A server that has nothing to do does nothing: the kernel has counted how often it ran.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "tests and their helpers report by panicking"
-)]
-
 mod support;
 
 use std::time::Duration;

@@ -1,10 +1,5 @@
 //! `show --wait` and `--min-valid`: who waits costs nothing, and is served at once.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "tests and their helpers report by panicking"
-)]
-
 mod support;
 
 use std::thread;

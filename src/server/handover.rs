@@ -205,12 +205,12 @@ impl Server {
 
     /// Copies of the lock and the control socket, and whether that is the server's own.
     fn shared_seat(&self) -> Result<(File, Arc<UnixListener>, bool), String> {
-        let seat = self.seat();
-        let Some(seat) = seat.as_ref() else {
-            return Err("another server has taken over already".into());
+        let copy = |seat: &Seat| {
+            let lock = seat.lock.try_clone().map_err(|error| error.to_string())?;
+            Ok((lock, Arc::clone(&seat.listener), seat.socket.is_some()))
         };
-        let lock = seat.lock.try_clone().map_err(|error| error.to_string())?;
-        Ok((lock, Arc::clone(&seat.listener), seat.socket.is_some()))
+        let copied = self.seat().as_ref().map(copy);
+        copied.unwrap_or_else(|| Err("another server has taken over already".into()))
     }
 }
 

@@ -120,9 +120,7 @@ impl Shared {
 
     /// Waits for as long as nothing is to be begun: for good, where another process takes over.
     pub(super) fn wait_while_paused(&self) {
-        let state = self.lock();
-        let waited = self.resumed.wait_while(state, |state| state.paused);
-        drop(waited);
+        drop(self.resumed.wait_while(self.lock(), |state| state.paused));
     }
 
     /// Whether anything is to be begun from now on.

@@ -159,9 +159,9 @@ fn serve(prepared: Prepared, detaching: Option<Detaching>, verbosity: u8) -> Res
             forsake();
             server.seat().as_ref().map(|seat| seat.lock.unlock());
             // Now another server could start.
-            client
-                .as_ref()
-                .map(|client| tell(client, &Reply::Done(String::new())));
+            if let Some(client) = &client {
+                tell(client, &Reply::Done(String::new()));
+            }
         }
         end => {
             if let End::Asked(Some(client)) = &end {

@@ -16,7 +16,7 @@ use crate::oauth::token::{Failure, Grant};
 use crate::vault::Vault;
 use crate::vault::answer::{Returned, Shown};
 use crate::vault::order::{Order, Task, Ticket};
-use crate::vault::test_support::{account, callback, config, read, refusal, request, secs};
+use crate::vault::test_support::{account, callback, config, refusal, request, secs};
 use crate::vault::token::Probed;
 
 const ACCOUNTS: [&str; 4] = ["a", "b", "c", "d"];
