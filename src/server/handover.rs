@@ -205,12 +205,12 @@ impl Server {
 
     /// Copies of the lock and the control socket, and whether that is the server's own.
     fn shared_seat(&self) -> Result<(File, Arc<UnixListener>, bool), String> {
-        let copies = self.seat().as_ref().map(|seat| {
-            let listener = Arc::clone(&seat.listener);
-            (seat.lock.try_clone(), listener, seat.socket.is_some())
-        });
-        let (lock, listener, own) = copies.ok_or("another server has taken over already")?;
-        Ok((lock.map_err(|error| error.to_string())?, listener, own))
+        let copy = |seat: &Seat| {
+            let lock = seat.lock.try_clone().map_err(|error| error.to_string())?;
+            Ok((lock, Arc::clone(&seat.listener), seat.socket.is_some()))
+        };
+        let copied = self.seat().as_ref().map(copy);
+        copied.unwrap_or_else(|| Err("another server has taken over already".into()))
     }
 }
 

@@ -185,6 +185,7 @@ pub(super) fn begin(taken: &Taken, socket: &Path) -> Result<(), String> {
         .and_then(|()| expect(old, HANDOVER_DONE));
     match said {
         Ok(()) => {
+            log::info!("taking over from version {}", taken.handover.version);
             let _ = old.write_all(HANDOVER_BEGUN);
             Ok(())
         }

@@ -323,7 +323,10 @@ impl Drop for Pizauth {
 
 /// A process that has ended and waits for its parent, which may be slow.
 pub fn is_zombie(pid: Pid) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+    // The first thread may be gone before the others, which keep the files open.
+    let alone = fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|tasks| tasks.count() == 1);
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    alone && stat.is_ok_and(|stat| stat.contains(") Z "))
 }
 
 /// Runs any command to its end.
