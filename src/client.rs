@@ -101,8 +101,12 @@ pub fn perform(reply: &Reply, hide_url: bool, out: &mut dyn Write, err: &mut dyn
             console::error(err, "Token unavailable until authorised");
             Exit::LoginNeeded
         }
-        Reply::LoginNeeded(url) => {
-            let message = format!("Token unavailable until authorised with URL {url}");
+        Reply::LoginNeeded(place) => {
+            let url = &place.url;
+            let mut message = format!("Token unavailable until authorised with URL {url}");
+            if let Some(user_code) = &place.user_code {
+                message.push_str(&format!(" and code {user_code}"));
+            }
             console::error(err, &message);
             Exit::LoginNeeded
         }

@@ -19,6 +19,8 @@ use crate::secret::{AccessToken, SecretText};
 /// The longest request line: an account's name is the longest thing in it. Only `restore` has
 /// something after its line.
 pub const MAX_REQUEST: usize = 64 * 1024;
+/// The longest URL that `complete` takes, as long as the redirect listener's request may be.
+pub const MAX_URL: usize = 16 * 1024;
 /// The longest dump that can be restored: some 4 KiB for each of 4,000 accounts.
 pub const MAX_DUMP: usize = 16 * 1024 * 1024;
 /// How long a client may take to send its request.
@@ -44,7 +46,15 @@ pub enum Request {
     Show(Wanted),
     /// Refresh this account's token, or start a login.
     Refresh(String),
-    /// Forget this account's tokens.
+    /// Start a login for somebody who sits in front of it; the reply is a document ([`LoginOffer`]).
+    Login(String, LoginMethod),
+    /// Wait for the end of the login of this account and number, for this time at most; the reply
+    /// is a document ([`LoggedIn`]).
+    AwaitLogin(String, u64, Duration),
+    /// The URL that a browser elsewhere ended at, which has a code in it; for this account, where
+    /// one is named. The reply is as for [`Request::AwaitLogin`].
+    Complete(Option<String>, SecretText),
+    /// Revoke this account's tokens at the provider, where it offers that, and forget them.
     Revoke(String),
     /// Read the configuration again.
     Reload,
@@ -90,7 +100,7 @@ impl Request {
     /// Whether asking twice does no more than asking once.
     #[must_use]
     pub const fn may_be_repeated(&self) -> bool {
-        !matches!(self, Self::Shutdown | Self::Replace(_))
+        !matches!(self, Self::Shutdown | Self::Replace(_) | Self::Complete(..))
     }
 
     /// The same request of somebody who has waited for so long already; `None` where that makes no
@@ -112,7 +122,10 @@ impl Request {
     pub fn time(&self) -> Duration {
         match self {
             Self::Show(wanted) => wanted.wait.unwrap_or_default(),
-            Self::Refresh(_) => REFRESH_TIME,
+            Self::AwaitLogin(_, _, patience) => *patience,
+            Self::Refresh(_) | Self::Login(..) | Self::Complete(..) | Self::Revoke(_) => {
+                REFRESH_TIME
+            }
             _ => Duration::ZERO,
         }
     }
@@ -127,12 +140,73 @@ pub enum Reply {
     Token(AccessToken),
     /// A document for stdout: a dump, or JSON.
     Document(SecretText),
-    /// The user must log in first, at this URL.
-    LoginNeeded(String),
+    /// The user must log in first, there.
+    LoginNeeded(LoginPlace),
     /// Try again later, for this reason.
     TryLater(String),
     /// It cannot be done, for this reason (which may have several lines).
     Error(String),
+}
+
+/// How a login is to be begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginMethod {
+    /// As the account's configuration has it.
+    Configured,
+    /// With a code that is typed into a browser anywhere (RFC 8628).
+    Device,
+}
+
+/// Where a user logs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginPlace {
+    /// The URL for the browser.
+    pub url: String,
+    /// The code to type in there, where it takes one.
+    pub user_code: Option<String>,
+}
+
+/// A login that was begun, for whoever wants to bring it to its end. Times are RFC 3339, in UTC.
+#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct LoginOffer {
+    /// The account's name.
+    pub account: String,
+    /// Until when the token is good that is there already: there is nothing to log in for, and the
+    /// rest is not set.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub logged_in_until: Option<String>,
+    /// The login, for [`Request::AwaitLogin`].
+    pub login: u64,
+    /// The URL for the browser.
+    pub url: String,
+    /// The code to type in there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user_code: Option<String>,
+    /// A URL that has the code in it (RFC 8628 section 3.3.1).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url_with_code: Option<String>,
+    /// Until when the code is good.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub code_expires_at: Option<String>,
+    /// The port of the listener that the browser comes back to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub redirect_port: Option<u16>,
+    /// Whether the account could be logged in with a code, too.
+    pub device_is_possible: bool,
+}
+
+/// A login that has ended well. Times are RFC 3339, in UTC.
+#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// The account's name.
+    pub account: String,
+    /// Until when the access token is good.
+    pub expires_at: String,
+    /// Whether it can be refreshed.
+    pub refreshable: bool,
+    /// The scopes that the provider granted, where it named them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub granted_scope: Option<String>,
 }
 
 /// The format of what one server hands to the next: the only one that this program knows.
@@ -193,6 +267,9 @@ pub struct AccountStatus {
     /// Where the user must log in.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub url: Option<String>,
+    /// The code to type in there, where it takes one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user_code: Option<String>,
     /// What went wrong last, since the last success.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_error: Option<String>,
@@ -228,6 +305,12 @@ pub struct ServerInfo {
     pub config: String,
     /// Where the redirect listener listens, `127.0.0.1:1234` for example.
     pub http_listen: Vec<String>,
+    /// Where the redirect listener for https listens.
+    #[serde(default)]
+    pub https_listen: Vec<String>,
+    /// The SHA-256 fingerprint of its certificate, in hexadecimal with colons.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub https_fingerprint: Option<String>,
     /// How many accounts there are.
     pub accounts: usize,
     /// When it started, RFC 3339.

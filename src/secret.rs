@@ -53,6 +53,8 @@ secrets! {
     Verifier;
     /// An authorisation code (RFC 6749 section 1.3.1).
     Code;
+    /// A device code (RFC 8628 section 3.2).
+    DeviceCode;
     /// The `state` of an authorisation request (RFC 6749 section 10.12).
     AuthState;
     /// A text that contains secrets: a dump, or a form on its way to the provider.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::connection::{LIMITS, Limits};
 use super::testing::{FakeServer, TempDir};
 use super::*;
+use crate::protocol::LoginPlace;
 use crate::secret::AccessToken;
 
 /// Short enough for a test that has to wait for it.
@@ -31,6 +32,13 @@ fn performed(reply: &Reply, hide_url: bool) -> (u8, String, String) {
     (exit.code(), text(out), text(err))
 }
 
+fn at(url: &str) -> LoginPlace {
+    LoginPlace {
+        url: url.into(),
+        user_code: None,
+    }
+}
+
 #[test]
 fn replies_become_output_messages_and_exit_codes() {
     let url = "https://example.com/?state=x";
@@ -45,7 +53,7 @@ fn replies_become_output_messages_and_exit_codes() {
         (Reply::Done(String::new()), 0, "", ""),
         (Reply::Done("revoked".into()), 0, "", "revoked\n"),
         (
-            Reply::LoginNeeded(url.into()),
+            Reply::LoginNeeded(at(url)),
             3,
             "",
             "ERROR - Token unavailable until authorised with URL https://example.com/?state=x\n",
@@ -83,7 +91,7 @@ fn replies_become_output_messages_and_exit_codes() {
 
 #[test]
 fn the_url_can_be_kept_off_stderr() {
-    let (code, out, err) = performed(&Reply::LoginNeeded("https://example.com".into()), true);
+    let (code, out, err) = performed(&Reply::LoginNeeded(at("https://example.com")), true);
     assert_eq!((code, &*out), (3, ""));
     assert_eq!(err, "ERROR - Token unavailable until authorised\n");
 }

@@ -52,8 +52,26 @@ pub struct Config {
     pub restore_cmd: Option<String>,
     /// Run once the server is ready.
     pub startup_cmd: Option<String>,
-    /// Where the browser finds the redirect listener.
+    /// Where the browser finds the redirect listener for http.
     pub http_listen: Listen,
+    /// Where it finds the one for https.
+    pub https_listen: Listen,
+    /// What the one for https shows the browser.
+    pub https_certificate: HttpsCertificate,
+}
+
+/// What the https listener proves itself with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpsCertificate {
+    /// A certificate for the loopback names, made when the server starts and signed by itself.
+    SelfSigned,
+    /// PEM files of the user's.
+    Files {
+        /// The certificate and those that it follows from.
+        cert: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
 }
 
 /// Where a redirect listener listens.
@@ -112,16 +130,40 @@ pub struct Account {
     pub transient_error_if_cmd: Option<String>,
     /// PEM certificates to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// The device authorisation endpoint (RFC 8628 section 3.1), where it is written down.
+    pub device_uri: Option<Url>,
+    /// The revocation endpoint (RFC 7009), where it is written down. Neither of these two decides
+    /// what a token was issued under, so that adding one costs nobody a login.
+    pub revoke_uri: Option<Url>,
+    /// What the provider does otherwise than the RFCs have it.
+    pub dialect: Dialect,
+}
+
+/// Where a provider's rules are its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dialect {
+    /// A refresh must repeat the redirect URI of the login.
+    pub redirect_uri_on_refresh: bool,
+    /// Device codes and revocation are spelled as Yandex has them.
+    pub yandex: bool,
+    /// The issuer in the metadata is a template with the tenant left open (Microsoft's aliases).
+    pub issuer_template: bool,
 }
 
 /// The security-relevant part of an account. A token survives a reload or a restart exactly when
 /// the authority under which it was issued is unchanged.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Authority {
-    /// The authorisation endpoint (RFC 6749 section 3.1).
-    pub auth_uri: Url,
-    /// The token endpoint (RFC 6749 section 3.2).
-    pub token_uri: Url,
+    /// The authorisation endpoint (RFC 6749 section 3.1), where it is written down. It is, or there
+    /// is an issuer to ask for it, where a browser is to be sent there.
+    pub auth_uri: Option<Url>,
+    /// The token endpoint (RFC 6749 section 3.2), where it is written down; else there is an
+    /// issuer to ask for it.
+    pub token_uri: Option<Url>,
+    /// Who the provider says it is (RFC 8414 section 2).
+    pub issuer: Option<Issuer>,
+    /// How tokens are come by.
+    pub grant: GrantType,
     /// The client identifier (RFC 6749 section 2.2).
     pub client_id: String,
     /// How the client authenticates at the token endpoint.
@@ -136,15 +178,63 @@ pub struct Authority {
     pub auth_uri_fields: Vec<(String, String)>,
 }
 
+impl Authority {
+    /// A URI at the provider: accounts with the same host and port there share its fate.
+    #[must_use]
+    pub fn server(&self) -> Option<&Url> {
+        let issuer = self.issuer.as_ref().map(|issuer| &issuer.uri);
+        self.token_uri.as_ref().or(issuer)
+    }
+}
+
+/// An issuer (RFC 8414 section 2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// As it was written: identifiers are compared character by character.
+    pub identifier: String,
+    /// The same as a URL, to ask at.
+    pub uri: Url,
+    /// Whether its metadata is to be asked for: a preset knows the endpoints already.
+    pub discovery: bool,
+}
+
+/// How tokens are come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantType {
+    /// The user logs in with a browser that comes back (RFC 6749 section 4.1).
+    AuthorizationCode,
+    /// The user types a code into a browser anywhere (RFC 8628).
+    DeviceCode,
+    /// The client asks for itself; there is no user (RFC 6749 section 4.4).
+    ClientCredentials,
+}
+
 /// Client authentication (RFC 6749 section 2.3). A method that needs a secret has it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ClientAuth {
     /// A public client: only its `client_id` is sent.
     None,
     /// Identifier and secret in the request's body.
-    Post(ClientSecret),
+    Post(SecretSource),
     /// Identifier and secret in the HTTP Basic header.
-    Basic(ClientSecret),
+    Basic(SecretSource),
+}
+
+/// Where the client's secret comes from.
+#[derive(Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// It is in the configuration.
+    Written(Arc<ClientSecret>),
+    /// This command prints it.
+    Command(String),
+}
+
+impl SecretSource {
+    /// A secret that is at hand.
+    #[must_use]
+    pub fn written(secret: ClientSecret) -> Self {
+        Self::Written(Arc::new(secret))
+    }
 }
 
 /// When tokens are refreshed. All durations are positive but `before_expiry`, which may be zero.

@@ -51,12 +51,15 @@ fn everything_is_read_as_written() {
     assert_eq!(office.name.as_str(), "büro \"1\"");
     let authority = &office.authority;
     assert_eq!(
-        authority.auth_uri.as_str(),
+        authority.auth_uri.as_ref().unwrap().as_str(),
         "https://example.com/authorize?tenant=x"
     );
-    assert_eq!(authority.token_uri.as_str(), "http://localhost:8081/token");
+    assert_eq!(
+        authority.token_uri.as_ref().unwrap().as_str(),
+        "http://localhost:8081/token"
+    );
     assert_eq!(authority.client_id, "id");
-    let ClientAuth::Basic(secret) = &authority.client_auth else {
+    let ClientAuth::Basic(SecretSource::Written(secret)) = &authority.client_auth else {
         panic!("basic");
     };
     assert_eq!(secret.expose(), "hunter2");

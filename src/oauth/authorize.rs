@@ -14,6 +14,7 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::{form, printable};
 use crate::config::Authority;
+use crate::oauth::endpoints::ExpectedIssuer;
 use crate::secret::{AuthState, Code, Verifier};
 
 /// Random bytes for one authorisation request: the first half becomes `state`, the other half the
@@ -32,26 +33,36 @@ pub struct AuthorizationRequest {
     pub verifier: Verifier,
     /// As sent; the token request must repeat it (RFC 6749 section 4.1.3).
     pub redirect_uri: String,
+    /// Who must have sent the browser back.
+    pub issuer: ExpectedIssuer,
 }
 
 impl AuthorizationRequest {
-    /// A fresh request. `listener_port` is put into the redirect URI where that names no port.
+    /// A fresh request to `auth_uri`, which `issuer` answers. `listener_port` is put into the
+    /// redirect URI where that names no port.
     #[must_use]
     #[expect(
         clippy::needless_pass_by_value,
         reason = "random bytes are for one request, and are gone after it"
     )]
-    pub fn new(authority: &Authority, listener_port: u16, entropy: Entropy) -> Self {
+    pub fn new(
+        authority: &Authority,
+        auth_uri: &Url,
+        issuer: ExpectedIssuer,
+        listener_port: u16,
+        entropy: Entropy,
+    ) -> Self {
         let (for_state, for_verifier) = entropy.0.split_at(32);
         let state = AuthState::new(URL_SAFE_NO_PAD.encode(for_state));
         let verifier = Verifier::new(URL_SAFE_NO_PAD.encode(for_verifier));
         let redirect_uri = authority.redirect_uri.with_port(listener_port);
         let query = query(authority, &redirect_uri, &state, &challenge(&verifier));
         Self {
-            url: append_query(&authority.auth_uri, &query),
+            url: append_query(auth_uri, &query),
             state,
             verifier,
             redirect_uri,
+            issuer,
         }
     }
 }

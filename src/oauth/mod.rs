@@ -5,6 +5,9 @@
 
 mod answer;
 pub mod authorize;
+pub mod client;
+pub mod device;
+pub mod endpoints;
 mod form;
 mod json_text;
 pub mod printable;

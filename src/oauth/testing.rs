@@ -1,14 +1,18 @@
 //! For tests of this room only: an account's authority, and random numbers that are the same in
 //! every run.
 
-use crate::config::{Authority, ClientAuth, RedirectUri};
+use crate::config::{Authority, ClientAuth, GrantType, RedirectUri, SecretSource};
+use crate::oauth::client::Authentication;
+use crate::secret::ClientSecret;
 use url::Url;
 
 /// An authority in which every text has characters that must be encoded.
 pub(super) fn authority(client_auth: ClientAuth) -> Authority {
     Authority {
-        auth_uri: Url::parse("https://login.example/authorize").unwrap(),
-        token_uri: Url::parse("https://login.example/token").unwrap(),
+        auth_uri: Url::parse("https://login.example/authorize").ok(),
+        token_uri: Url::parse("https://login.example/token").ok(),
+        issuer: None,
+        grant: GrantType::AuthorizationCode,
         client_id: "id:with/odd chars".into(),
         client_auth,
         scopes: vec![
@@ -19,6 +23,17 @@ pub(super) fn authority(client_auth: ClientAuth) -> Authority {
         redirect_uri: RedirectUri::parse("http://localhost/").unwrap(),
         auth_uri_fields: Vec::new(),
     }
+}
+
+/// A confidential client's secret.
+pub(super) fn secret(text: &str) -> SecretSource {
+    SecretSource::written(ClientSecret::new(text.into()))
+}
+
+/// How a client whose secret is written down authenticates.
+pub(super) fn authentication(authority: &Authority) -> Authentication {
+    let none = |_: &str| Err("there is no command");
+    Authentication::new(&authority.client_auth, none).unwrap()
 }
 
 /// Marsaglia's xorshift.

@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 use super::answer::{self, Member, Members, Shape};
 use super::{form, printable, retry_after};
 use crate::clock::Timestamp;
-use crate::config::{Authority, ClientAuth};
+use crate::config::Authority;
+use crate::oauth::client::Authentication;
 use crate::secret::{AccessToken, ClientSecret, Code, RefreshToken, SecretText, Verifier};
 
 /// No lifetime is taken to be longer than ten years: that is as good as for ever, and no clock,
@@ -100,6 +101,7 @@ pub struct TokenRequest {
 #[must_use]
 pub fn exchange_request(
     authority: &Authority,
+    authentication: &Authentication,
     redirect_uri: &str,
     code: &Code,
     verifier: &Verifier,
@@ -110,22 +112,47 @@ pub fn exchange_request(
         ("redirect_uri", redirect_uri),
         ("code_verifier", verifier.expose()),
     ];
-    request(authority, &grant)
+    request(authority, authentication, &grant)
 }
 
 /// The form that refreshes an access token (RFC 6749 section 6). It names no scope: that keeps
-/// what was granted, which may be less than was asked for.
+/// what was granted, which may be less than was asked for. `redirect_uri` is the login's, for
+/// providers that want it repeated.
 #[must_use]
-pub fn refresh_request(authority: &Authority, refresh_token: &RefreshToken) -> TokenRequest {
-    let grant = [
+pub fn refresh_request(
+    authority: &Authority,
+    authentication: &Authentication,
+    refresh_token: &RefreshToken,
+    redirect_uri: Option<&str>,
+) -> TokenRequest {
+    let mut grant = vec![
         ("grant_type", "refresh_token"),
         ("refresh_token", refresh_token.expose()),
     ];
-    request(authority, &grant)
+    grant.extend(redirect_uri.map(|uri| ("redirect_uri", uri)));
+    request(authority, authentication, &grant)
+}
+
+/// The form by which a client asks for itself (RFC 6749 section 4.4.2).
+#[must_use]
+pub fn client_credentials_request(
+    authority: &Authority,
+    authentication: &Authentication,
+) -> TokenRequest {
+    let scope = authority.scopes.join(" ");
+    let mut grant = vec![("grant_type", "client_credentials")];
+    if !scope.is_empty() {
+        grant.push(("scope", &scope));
+    }
+    request(authority, authentication, &grant)
 }
 
 /// A form with what every request to this provider has (RFC 6749 section 2.3, RFC 8707).
-fn request(authority: &Authority, grant: &[(&str, &str)]) -> TokenRequest {
+pub(super) fn request(
+    authority: &Authority,
+    authentication: &Authentication,
+    grant: &[(&str, &str)],
+) -> TokenRequest {
     let mut fields = grant.to_vec();
     fields.extend(
         authority
@@ -135,16 +162,16 @@ fn request(authority: &Authority, grant: &[(&str, &str)]) -> TokenRequest {
     );
     let client_id = ("client_id", authority.client_id.as_str());
     // One method per request: what is in the header is not in the body.
-    let authorization = match &authority.client_auth {
-        ClientAuth::None => {
+    let authorization = match authentication {
+        Authentication::None => {
             fields.push(client_id);
             None
         }
-        ClientAuth::Post(secret) => {
+        Authentication::Post(secret) => {
             fields.extend([client_id, ("client_secret", secret.expose())]);
             None
         }
-        ClientAuth::Basic(secret) => Some(basic(&authority.client_id, secret)),
+        Authentication::Basic(secret) => Some(basic(&authority.client_id, secret)),
     };
     TokenRequest {
         form: SecretText::new(form::encode(&fields)),

@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{MAX_DUMP, MAX_REPLY, MAX_REQUEST, MAX_TIME, Reply, Request, Wanted, is_account_name};
+use super::{
+    LoginMethod, LoginPlace, MAX_DUMP, MAX_REPLY, MAX_REQUEST, MAX_TIME, MAX_URL, Reply, Request,
+    Wanted, is_account_name,
+};
 use crate::secret::{AccessToken, SecretText};
 
 /// The longest kind and length that a reply begins with: `document 67108864` and some room.
@@ -64,16 +67,26 @@ pub fn framing(received: &[u8]) -> Framing {
 
 /// How many bytes follow this request line.
 fn announced(line: &[u8]) -> Result<usize, String> {
-    let Some(digits) = line.strip_prefix(b"restore\t") else {
-        return Ok(0);
-    };
-    let length = number(digits).ok_or("the length of the dump is not a number")?;
-    if length > MAX_DUMP {
-        return Err(format!(
-            "the dump has {length} bytes, and {MAX_DUMP} is the most that can be restored"
-        ));
+    if let Some(digits) = line.strip_prefix(b"restore\t") {
+        let length = number(digits).ok_or("the length of the dump is not a number")?;
+        return match length {
+            0..=MAX_DUMP => Ok(length),
+            _ => Err(format!(
+                "the dump has {length} bytes, and {MAX_DUMP} is the most that can be restored"
+            )),
+        };
     }
-    Ok(length)
+    if let Some(fields) = line.strip_prefix(b"complete\t") {
+        let digits = fields.split(|&byte| byte == b'\t').next();
+        let length = digits.and_then(number);
+        return match length.ok_or("the length of the URL is not a number")? {
+            length @ 0..=MAX_URL => Ok(length),
+            length => Err(format!(
+                "the URL has {length} bytes, and {MAX_URL} is the most that is read"
+            )),
+        };
+    }
+    Ok(0)
 }
 
 impl Request {
@@ -84,6 +97,25 @@ impl Request {
             Self::Show(wanted) => show(wanted),
             Self::Refresh(account) => message(&["refresh\t", account, "\n"]),
             Self::Revoke(account) => message(&["revoke\t", account, "\n"]),
+            Self::Login(account, method) => {
+                message(&["login\t", account, "\t", method_name(*method), "\n"])
+            }
+            Self::AwaitLogin(account, login, patience) => {
+                let numbers = format!("\t{login}\t{}\n", patience.as_secs());
+                message(&["await\t", account, &numbers])
+            }
+            Self::Complete(account, url) => {
+                let url = url.expose();
+                let account = account.as_deref().unwrap_or_default();
+                message(&[
+                    "complete\t",
+                    &url.len().to_string(),
+                    "\t",
+                    account,
+                    "\n",
+                    url,
+                ])
+            }
             Self::Reload => message(&["reload\n"]),
             Self::Status => message(&["status\n"]),
             Self::Info => message(&["info\n"]),
@@ -118,7 +150,10 @@ impl Request {
             "dump" => alone(verb, field, Self::Dump)?,
             "replace" => Self::Replace(format(field)?),
             "shutdown" => alone(verb, field, Self::Shutdown)?,
+            "login" => login(field)?,
+            "await" => await_login(field)?,
             "restore" => return dump(line, rest),
+            "complete" => return complete(field, line, rest),
             _ => return Err(unknown_verb(line)),
         };
         if !rest.is_empty() {
@@ -126,6 +161,57 @@ impl Request {
         }
         Ok(request)
     }
+}
+
+/// The names of [`LoginMethod`]s.
+const METHODS: [(LoginMethod, &str); 2] = [
+    (LoginMethod::Configured, "configured"),
+    (LoginMethod::Device, "device"),
+];
+
+fn method_name(method: LoginMethod) -> &'static str {
+    let named = METHODS.iter().find(|(known, _)| *known == method);
+    named.map_or("", |(_, name)| name)
+}
+
+/// The fields of a `login` after its verb.
+fn login(fields: Option<&str>) -> Result<Request, String> {
+    let (name, method) = fields
+        .and_then(|fields| fields.split_once('\t'))
+        .ok_or("'login' needs the name of an account and a method")?;
+    let known = METHODS.iter().find(|(_, name)| *name == method);
+    let (method, _) = known.ok_or_else(|| {
+        let method = quoted(method.as_bytes());
+        format!("the server does not know the method '{method}' of 'login'")
+    })?;
+    Ok(Request::Login(account("login", Some(name))?, *method))
+}
+
+/// The fields of an `await` after its verb.
+fn await_login(fields: Option<&str>) -> Result<Request, String> {
+    let mut fields = fields.unwrap_or_default().split('\t');
+    let name = account("await", fields.next())?;
+    let mut next = || {
+        let digits = fields.next().and_then(|digits| digits.parse::<u64>().ok());
+        digits.ok_or("'await' needs the number of a login and a time")
+    };
+    let (login, seconds) = (next()?, next()?);
+    let patience = Duration::from_secs(seconds).min(MAX_TIME);
+    Ok(Request::AwaitLogin(name, login, patience))
+}
+
+/// The URL after a `complete` line, which may name an account.
+fn complete(fields: Option<&str>, line: &[u8], rest: &[u8]) -> Result<Request, String> {
+    if rest.len() != announced(line)? {
+        return Err("the URL is not as long as it was said to be".to_owned());
+    }
+    let name = fields.and_then(|fields| fields.split_once('\t'));
+    let name = name.map(|(_, name)| name).filter(|name| !name.is_empty());
+    let name = name
+        .map(|name| account("complete", Some(name)))
+        .transpose()?;
+    let url = utf8(rest).ok_or("the URL is not valid UTF-8")?;
+    Ok(Request::Complete(name, SecretText::new(url.to_owned())))
 }
 
 /// `show`, with what is wanted beside the account only where it is wanted.
@@ -181,7 +267,10 @@ fn format(field: Option<&str>) -> Result<u32, String> {
 /// The verbs that [`Request::decode`] knows.
 fn is_verb(line: &[u8]) -> bool {
     let verb = line.split(|&byte| byte == b'\t').next().unwrap_or(line);
-    let known: [&[u8]; 10] = [
+    let known: [&[u8]; 13] = [
+        b"login",
+        b"await",
+        b"complete",
         b"replace",
         b"show",
         b"refresh",
@@ -269,11 +358,16 @@ impl Reply {
             Self::Done(text) => ("done", text.as_str()),
             Self::Token(token) => ("token", token.expose()),
             Self::Document(text) => ("document", text.expose()),
-            Self::LoginNeeded(url) => ("login", url.as_str()),
+            Self::LoginNeeded(place) => {
+                let Some(user_code) = &place.user_code else {
+                    return reply("login", &[&place.url]);
+                };
+                return reply("login", &[&place.url, "\n", user_code]);
+            }
             Self::TryLater(reason) => ("later", reason.as_str()),
             Self::Error(reason) => ("error", reason.as_str()),
         };
-        message(&[kind, " ", &payload.len().to_string(), "\n", payload])
+        reply(kind, &[payload])
     }
 
     /// Reads everything that a server sent until it closed the connection.
@@ -300,10 +394,33 @@ impl Reply {
             Kind::Done => Self::Done(text),
             Kind::Token => Self::Token(AccessToken::new(text)),
             Kind::Document => Self::Document(SecretText::new(text)),
-            Kind::Login => Self::LoginNeeded(text),
+            Kind::Login => Self::LoginNeeded(login_place(text)),
             Kind::Later => Self::TryLater(text),
             Kind::Error => Self::Error(text),
         })
+    }
+}
+
+/// A reply whose payload is these parts.
+fn reply(kind: &str, payload: &[&str]) -> Zeroizing<Vec<u8>> {
+    let length: usize = payload.iter().map(|part| part.len()).sum();
+    let length = length.to_string();
+    let head = [kind, " ", &length, "\n"];
+    let parts: Vec<&str> = head.iter().chain(payload).copied().collect();
+    message(&parts)
+}
+
+/// A URL has no line breaks: what follows one is the code.
+fn login_place(text: String) -> LoginPlace {
+    match text.split_once('\n') {
+        Some((url, user_code)) => LoginPlace {
+            url: url.into(),
+            user_code: Some(user_code.into()),
+        },
+        None => LoginPlace {
+            url: text,
+            user_code: None,
+        },
     }
 }
 

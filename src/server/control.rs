@@ -114,6 +114,9 @@ impl Control {
             Request::Show(wanted) => self.show(stream, wanted),
             Request::Refresh(account) => self.refresh(stream, account),
             Request::Revoke(account) => self.reply(stream, &server.revoke(&account)),
+            Request::Login(..) | Request::AwaitLogin(..) | Request::Complete(..) => {
+                self.reply(stream, &Reply::Error("not there yet".into()))
+            }
             Request::Info => self.reply(stream, &server.info()),
             Request::Status => self.later(stream, "status", |server| server.status()),
             Request::Dump => self.later(stream, "dump", |server| server.dump()),

@@ -17,6 +17,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Timeout};
+use url::Url;
 use zeroize::Zeroizing;
 
 use crate::clock;
@@ -58,7 +59,9 @@ impl Provider {
         account: &Account,
         request: &TokenRequest,
     ) -> Result<Grant, Failure> {
-        let uri = &account.authority.token_uri;
+        let Some(uri) = &account.authority.token_uri else {
+            return Err(passing("the token endpoint is not known".into()));
+        };
         let host = uri.host_str().unwrap_or("the provider");
         let agent = self.agent(account).map_err(passing)?;
         let mut post = agent
@@ -95,7 +98,11 @@ impl Provider {
     }
 
     fn agent(&self, account: &Account) -> Result<Agent, String> {
-        if account.authority.token_uri.scheme() == "http" {
+        if account
+            .authority
+            .server()
+            .is_some_and(|uri| uri.scheme() == "http")
+        {
             return Ok(self.plain.get_or_init(|| agent(None)).clone());
         }
         let ca_file = account.ca_file.as_deref();
@@ -113,11 +120,11 @@ impl Provider {
 
 /// The host that a request of this account goes to: accounts with the same one share its fate.
 pub(super) fn host(account: &Account) -> String {
-    let uri = &account.authority.token_uri;
+    let uri = account.authority.server();
     format!(
         "{}:{}",
-        uri.host_str().unwrap_or_default(),
-        uri.port_or_known_default().unwrap_or(0)
+        uri.and_then(Url::host_str).unwrap_or_default(),
+        uri.and_then(Url::port_or_known_default).unwrap_or(0)
     )
 }
 

@@ -52,6 +52,8 @@ pub use self::startup::run;
 use crate::clock::{Now, Timestamp};
 use crate::config::{self, Account, AccountName, Config, Listen};
 use crate::oauth::authorize::{AuthorizationRequest, Entropy};
+use crate::oauth::client::Authentication;
+use crate::oauth::endpoints::ExpectedIssuer;
 use crate::oauth::token::{self, Failure, Grant};
 use crate::protocol::ServerInfo;
 use crate::vault::Vault;
@@ -206,7 +208,16 @@ impl Server {
         self.apply(|vault, now| match vault.account(name) {
             None => (None, Vec::new()),
             Some(account) => {
-                let request = AuthorizationRequest::new(&account.authority, port, Entropy(entropy));
+                let Some(auth_uri) = &account.authority.auth_uri else {
+                    return (None, Vec::new());
+                };
+                let request = AuthorizationRequest::new(
+                    &account.authority,
+                    auth_uri,
+                    ExpectedIssuer::default(),
+                    port,
+                    Entropy(entropy),
+                );
                 vault.authorize(name, request, now.moment)
             }
         })
@@ -218,6 +229,7 @@ impl Server {
             let result = server.ask(&account, || {
                 token::exchange_request(
                     &account.authority,
+                    &Authentication::None,
                     &exchange.redirect_uri,
                     &exchange.code,
                     &exchange.verifier,
@@ -241,7 +253,12 @@ impl Server {
                 return;
             };
             let result = server.ask(&account, || {
-                token::refresh_request(&account.authority, &refresh_token)
+                token::refresh_request(
+                    &account.authority,
+                    &Authentication::None,
+                    &refresh_token,
+                    None,
+                )
             });
             drop(refresh_token);
             server.apply(|vault, now| ((), vault.refresh_done(&ticket, result, now.moment)));
@@ -339,6 +356,8 @@ impl Server {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
+            https_listen: Vec::new(),
+            https_fingerprint: None,
             accounts: settings.config.accounts.len(),
             started_at: self.started_at.to_string(),
         }

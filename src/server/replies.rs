@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::protocol::{Reply, Wanted};
+use crate::protocol::{LoginPlace, Reply, Wanted};
 use crate::secret::SecretText;
 use crate::server::Server;
 use crate::vault::Vault;
@@ -153,7 +153,10 @@ fn sought(account: &str, shown: Option<Shown>) -> Sought {
     match shown {
         None => Found(unknown(account)),
         Some(Shown::Token(token)) => Found(Reply::Token(token)),
-        Some(Shown::Login(url)) => NotYet(Reply::LoginNeeded(url)),
+        Some(Shown::Login(url)) => NotYet(Reply::LoginNeeded(LoginPlace {
+            url,
+            user_code: None,
+        })),
         Some(Shown::Nothing(_)) => later(format!(
             "no login of account '{account}' can be started just now: try again"
         )),

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::Moment;
 use crate::oauth::authorize::AuthorizationRequest;
+use crate::oauth::endpoints::ExpectedIssuer;
 use crate::secret::{AccessToken, AuthState, RefreshToken, SecretText, Verifier};
 use crate::vault::Vault;
 use crate::vault::entry::{Entry, LastError};
@@ -232,6 +233,7 @@ impl From<HandedState> for TokenState {
                     state: AuthState::new(own(state)),
                     verifier: Verifier::new(own(verifier)),
                     redirect_uri,
+                    issuer: ExpectedIssuer::default(),
                 },
                 told: Moment::from_millis(told),
                 carried: carried.map(Access::from),

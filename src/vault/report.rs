@@ -44,6 +44,7 @@ fn account_status(entry: &Entry, now: Now) -> AccountStatus {
             TokenState::Pending(pending) => Some(pending.request.url.clone()),
             _ => None,
         },
+        user_code: None,
         last_error: entry.last_error.as_ref().map(|error| error.reason.clone()),
         last_error_at: entry.last_error.as_ref().map(|error| time(error.at)),
     }

@@ -67,8 +67,8 @@ impl Vault {
         let mut orders = self.apply(ticket.account.as_str(), input(result), now);
         if let Some(account) = through {
             // The others of the same provider have no reason to wait any longer.
-            let reached = &account.authority.token_uri;
-            orders.extend(self.try_again(|other| same_server(&other.token_uri, reached), now));
+            let reached = account.authority.server();
+            orders.extend(self.try_again(|other| same_server(other.server(), reached), now));
         }
         orders
     }
@@ -108,6 +108,8 @@ impl Vault {
     }
 }
 
-fn same_server(a: &Url, b: &Url) -> bool {
-    a.host() == b.host() && a.port_or_known_default() == b.port_or_known_default()
+fn same_server(a: Option<&Url>, b: Option<&Url>) -> bool {
+    a.zip(b).is_some_and(|(a, b)| {
+        a.host() == b.host() && a.port_or_known_default() == b.port_or_known_default()
+    })
 }

@@ -7,9 +7,11 @@ use url::Url;
 
 use crate::clock::{Moment, Now, Timestamp};
 use crate::config::{
-    Account, AccountName, Authority, ClientAuth, Config, Listen, RedirectUri, RefreshPolicy,
+    Account, AccountName, Authority, ClientAuth, Config, Dialect, GrantType, HttpsCertificate,
+    Listen, RedirectUri, RefreshPolicy,
 };
 use crate::oauth::authorize::{AuthorizationError, AuthorizationRequest, Callback};
+use crate::oauth::endpoints::ExpectedIssuer;
 use crate::oauth::token::{Failure, FailureKind, Grant};
 use crate::secret::{AccessToken, AuthState, Code, RefreshToken, Verifier};
 use crate::vault::snapshot::ReadDump;
@@ -77,6 +79,7 @@ pub(super) fn request(state: &str) -> AuthorizationRequest {
         state: AuthState::new(state.into()),
         verifier: Verifier::new(format!("verifier of {state}")),
         redirect_uri: "http://localhost:7777/".into(),
+        issuer: ExpectedIssuer::default(),
     }
 }
 
@@ -126,8 +129,10 @@ pub(super) fn rotating_failure(kind: FailureKind, rotated: &str) -> Failure {
 
 pub(super) fn authority() -> Authority {
     Authority {
-        auth_uri: Url::parse("https://provider.example/auth").unwrap(),
-        token_uri: Url::parse("https://provider.example/token").unwrap(),
+        auth_uri: Url::parse("https://provider.example/auth").ok(),
+        token_uri: Url::parse("https://provider.example/token").ok(),
+        issuer: None,
+        grant: GrantType::AuthorizationCode,
         client_id: "client".into(),
         client_auth: ClientAuth::None,
         scopes: vec!["mail".into(), "offline".into()],
@@ -144,6 +149,9 @@ pub(super) fn account(name: &str) -> Account {
         refresh: refresh_policy(),
         transient_error_if_cmd: None,
         ca_file: None,
+        device_uri: None,
+        revoke_uri: None,
+        dialect: Dialect::default(),
     }
 }
 
@@ -158,5 +166,7 @@ pub(super) fn config(accounts: impl IntoIterator<Item = Account>) -> Config {
         restore_cmd: None,
         startup_cmd: None,
         http_listen: Listen::FreePort,
+        https_listen: Listen::Off,
+        https_certificate: HttpsCertificate::SelfSigned,
     }
 }

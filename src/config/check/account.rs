@@ -10,7 +10,8 @@ use super::block::Block;
 use super::options::{Key, Place, mandatory_keys};
 use super::values::Method;
 use crate::config::{
-    Account, AccountName, Authority, ClientAuth, RedirectUri, RefreshPolicy, default,
+    Account, AccountName, Authority, ClientAuth, Dialect, GrantType, RedirectUri, RefreshPolicy,
+    SecretSource, default,
 };
 
 /// Checks `account`, whose name is `name` unless that was no good. `None` where something of it is
@@ -40,6 +41,9 @@ pub(super) fn check(
         refresh,
         transient_error_if_cmd,
         ca_file,
+        device_uri: None,
+        revoke_uri: None,
+        dialect: Dialect::default(),
     })
 }
 
@@ -73,8 +77,10 @@ fn authority(block: &mut Block) -> Option<Authority> {
         None => RedirectUri::parse(default::REDIRECT_URI).ok()?,
     };
     Some(Authority {
-        auth_uri: block.endpoint(Key::AuthUri)?.clone(),
-        token_uri: block.endpoint(Key::TokenUri)?.clone(),
+        auth_uri: Some(block.endpoint(Key::AuthUri)?.clone()),
+        token_uri: Some(block.endpoint(Key::TokenUri)?.clone()),
+        issuer: None,
+        grant: GrantType::AuthorizationCode,
         client_id: block.text(Key::ClientId)?,
         scopes: block.take_scopes(Key::Scopes).unwrap_or_default(),
         resource: block.text(Key::Resource),
@@ -89,8 +95,12 @@ fn client_auth(block: &mut Block) -> Option<ClientAuth> {
     let secret = block.take_secret(Key::ClientSecret);
     match (block.method(Key::ClientAuth), secret) {
         (None | Some(Method::None), None) => Some(ClientAuth::None),
-        (None | Some(Method::Post), Some(secret)) => Some(ClientAuth::Post(secret)),
-        (Some(Method::Basic), Some(secret)) => Some(ClientAuth::Basic(secret)),
+        (None | Some(Method::Post), Some(secret)) => {
+            Some(ClientAuth::Post(SecretSource::written(secret)))
+        }
+        (Some(Method::Basic), Some(secret)) => {
+            Some(ClientAuth::Basic(SecretSource::written(secret)))
+        }
         (Some(Method::Post | Method::Basic), None) | (Some(Method::None), Some(_)) => None,
     }
 }

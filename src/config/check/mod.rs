@@ -23,7 +23,7 @@ use super::ast::{self, Item, Scalar, ScalarKind, Setting};
 use super::diagnostic::{Diagnostic, Lines, quoted};
 use super::hide::Hidden;
 use super::syntax::Damage;
-use super::{AccountName, Config, Listen, default};
+use super::{AccountName, Config, HttpsCertificate, Listen, default};
 
 /// Where paths in a configuration start.
 pub(super) struct Directories {
@@ -122,6 +122,8 @@ pub(super) fn check(
         restore_cmd: globals.text(Key::RestoreCmd),
         startup_cmd: globals.text(Key::StartupCmd),
         http_listen: globals.listen(Key::HttpListen).unwrap_or(Listen::FreePort),
+        https_listen: Listen::Off,
+        https_certificate: HttpsCertificate::SelfSigned,
     };
     http_listener(&mut context, &globals, &declared);
     if declared.is_empty() && source.damage.is_none() {

@@ -1,7 +1,8 @@
 //! What is sent to the token endpoint.
 
 use super::*;
-use crate::oauth::testing::authority;
+use crate::config::ClientAuth;
+use crate::oauth::testing::{authentication, authority, secret};
 
 mod answers;
 mod hostile;
@@ -10,19 +11,27 @@ mod real_world;
 fn exchange(authority: &Authority) -> TokenRequest {
     let code = Code::new("4/0A+b".into());
     let verifier = Verifier::new("v-_~".into());
-    exchange_request(authority, "http://localhost:7/", &code, &verifier)
+    let authentication = authentication(authority);
+    exchange_request(
+        authority,
+        &authentication,
+        "http://localhost:7/",
+        &code,
+        &verifier,
+    )
 }
 
 fn refresh(authority: &Authority) -> TokenRequest {
-    refresh_request(authority, &RefreshToken::new("1//r=".into()))
+    let token = RefreshToken::new("1//r=".into());
+    refresh_request(authority, &authentication(authority), &token, None)
 }
 
 fn post() -> Authority {
-    authority(ClientAuth::Post(ClientSecret::new("s&c".into())))
+    authority(ClientAuth::Post(secret("s&c")))
 }
 
 fn basic_auth() -> Authority {
-    authority(ClientAuth::Basic(ClientSecret::new("p:ä~ %".into())))
+    authority(ClientAuth::Basic(secret("p:ä~ %")))
 }
 
 #[test]
@@ -88,9 +97,10 @@ fn huge_codes_and_tokens_are_sent_whole() {
     let huge = "0123456789abcdef".repeat(6_400);
     let code = Code::new(huge.clone());
     let verifier = Verifier::new("v".into());
-    let request = exchange_request(&post(), "http://localhost/", &code, &verifier);
+    let auth = authentication(&post());
+    let request = exchange_request(&post(), &auth, "http://localhost/", &code, &verifier);
     assert!(request.form.expose().contains(&format!("&code={huge}&")));
-    let request = refresh_request(&post(), &RefreshToken::new(huge.clone()));
+    let request = refresh_request(&post(), &auth, &RefreshToken::new(huge.clone()), None);
     assert!(
         request
             .form

@@ -34,7 +34,14 @@ fn replies() -> Vec<Reply> {
         Reply::Token(AccessToken::new(text("ya29.x"))),
         Reply::Token(AccessToken::new("x".repeat(1 << 20))),
         Reply::Document(SecretText::new(text("{}\n"))),
-        Reply::LoginNeeded(text("https://example.com/?a=b")),
+        Reply::LoginNeeded(LoginPlace {
+            url: text("https://example.com/?a=b"),
+            user_code: None,
+        }),
+        Reply::LoginNeeded(LoginPlace {
+            url: text("https://example.com/device"),
+            user_code: Some(text("ABCD-EFGH")),
+        }),
         Reply::TryLater(text("is being refreshed")),
         Reply::Error(text("a\nb ☃")),
     ]

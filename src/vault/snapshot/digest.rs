@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::{Authority, ClientAuth};
+use url::Url;
+
+use crate::config::{Authority, ClientAuth, GrantType, SecretSource};
 
 /// A digest of all that a token was issued under, in hexadecimal.
 pub(in crate::vault) fn authority_digest(authority: &Authority) -> String {
@@ -12,6 +14,8 @@ pub(in crate::vault) fn authority_digest(authority: &Authority) -> String {
     let Authority {
         auth_uri,
         token_uri,
+        issuer,
+        grant,
         client_id,
         client_auth,
         scopes,
@@ -25,9 +29,10 @@ pub(in crate::vault) fn authority_digest(authority: &Authority) -> String {
         digest.update((field.len() as u64).to_le_bytes());
         digest.update(field);
     };
+    let uri = |uri: &'_ Option<Url>| uri.as_ref().map_or_else(String::new, Url::to_string);
     for field in [
-        auth_uri.as_str(),
-        token_uri.as_str(),
+        &uri(auth_uri),
+        &uri(token_uri),
         client_id,
         &redirect_uri.to_string(),
     ] {
@@ -35,8 +40,8 @@ pub(in crate::vault) fn authority_digest(authority: &Authority) -> String {
     }
     let (method, secret) = match client_auth {
         ClientAuth::None => ("none", ""),
-        ClientAuth::Post(secret) => ("post", secret.expose()),
-        ClientAuth::Basic(secret) => ("basic", secret.expose()),
+        ClientAuth::Post(source) => ("post", secret_text(source)),
+        ClientAuth::Basic(source) => ("basic", secret_text(source)),
     };
     add(method);
     add(secret);
@@ -46,6 +51,16 @@ pub(in crate::vault) fn authority_digest(authority: &Authority) -> String {
         add(key);
         add(value);
     }
+    // Only where they say something, so that dumps from before there were such things stay good.
+    if let Some(issuer) = issuer {
+        add("issuer");
+        add(&issuer.identifier);
+    }
+    match grant {
+        GrantType::AuthorizationCode => {}
+        GrantType::DeviceCode => add("device_code"),
+        GrantType::ClientCredentials => add("client_credentials"),
+    }
     digest
         .finalize()
         .iter()
@@ -53,4 +68,12 @@ pub(in crate::vault) fn authority_digest(authority: &Authority) -> String {
             let _ = write!(hex, "{byte:02x}");
             hex
         })
+}
+
+/// A command stands for the secret that it prints: that may be renewed without a new login.
+fn secret_text(source: &SecretSource) -> &str {
+    match source {
+        SecretSource::Written(secret) => secret.expose(),
+        SecretSource::Command(command) => command,
+    }
 }
