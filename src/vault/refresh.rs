@@ -172,11 +172,18 @@ pub(super) fn refresh_done(
     };
     match result {
         Ok(grant) => {
-            effects.extend([Effect::Supersede, Effect::Announce(Event::Refreshed)]);
-            let (refresh_token, redirect_uri) = match renewal.means {
-                Means::RefreshToken(login) => (Some(login.refresh_token), login.redirect_uri),
-                Means::ClientCredentials => (None, None),
+            let (refresh_token, redirect_uri, event) = match renewal.means {
+                Means::RefreshToken(login) => {
+                    let RenewableLogin {
+                        refresh_token,
+                        redirect_uri,
+                    } = login;
+                    (Some(refresh_token), redirect_uri, Event::Refreshed)
+                }
+                Means::ClientCredentials if access.is_none() => (None, None, Event::New),
+                Means::ClientCredentials => (None, None, Event::Refreshed),
             };
+            effects.extend([Effect::Supersede, Effect::Announce(event)]);
             let previous = Previous {
                 refresh_token,
                 redirect_uri,

@@ -11,12 +11,12 @@ use crate::config::{
     Listen, RedirectUri, RefreshPolicy,
 };
 use crate::oauth::authorize::{AuthorizationError, AuthorizationRequest, Callback};
+use crate::oauth::device::DeviceAuthorization;
 use crate::oauth::endpoints::ExpectedIssuer;
 use crate::oauth::token::{Failure, FailureKind, Grant};
 use crate::secret::{AccessToken, AuthState, Code, DeviceCode, RefreshToken, Verifier};
 use crate::vault::snapshot::ReadDump;
-use crate::oauth::device::DeviceAuthorization;
-use crate::vault::token::{Access, Means, Policy, RenewableLogin};
+use crate::vault::token::{Access, Exchanging, Means, Policy, RenewableLogin, TokenState};
 
 /// A dump that must be one.
 pub(super) fn read(text: &str) -> ReadDump {
@@ -81,6 +81,13 @@ pub(super) fn renewable(token: &str) -> RenewableLogin {
         refresh_token: refresh_token(token),
         redirect_uri: None,
     }
+}
+
+pub(super) fn exchanging(carried: Option<Access>) -> TokenState {
+    TokenState::Exchanging(Exchanging {
+        redirect_uri: "http://localhost:7777/".into(),
+        carried,
+    })
 }
 
 pub(super) fn login(token: &str) -> Means {

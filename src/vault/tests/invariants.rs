@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use super::job::Kind;
 use super::model::World;
+use crate::config::GrantType;
+use crate::protocol::LoginPlace;
 use crate::secret::AuthState;
 use crate::vault::Vault;
-use crate::vault::entry::{Entry, digest};
 use crate::vault::device::Poll;
+use crate::vault::entry::{Entry, digest};
 use crate::vault::token::{Attempt, Login, TokenState};
 
 /// The refresh tokens at hand, by account.
@@ -29,9 +31,12 @@ pub(super) fn requests(vault: &Vault) -> HashMap<String, Option<u64>> {
         .collect()
 }
 
-pub(super) fn login_url(vault: &Vault, name: &str) -> Option<String> {
+/// Where the user was told to log in by `grant`.
+pub(super) fn login_place(vault: &Vault, name: &str, grant: GrantType) -> Option<LoginPlace> {
     match &vault.entries.get(name)?.state {
-        TokenState::Pending(pending) => Some(pending.login.place().url),
+        TokenState::Pending(pending) if pending.login.grant() == grant => {
+            Some(pending.login.place())
+        }
         _ => None,
     }
 }
@@ -109,7 +114,10 @@ fn is_asking(state: &TokenState) -> bool {
 fn is_not_stuck(world: &World, entry: &Entry) {
     let waits_for_code = matches!(&entry.state, TokenState::Pending(pending)
         if matches!(pending.login, Login::Device(_)) && !is_asking(&entry.state));
-    assert!(!waits_for_code || entry.deadline.is_some(), "nobody asks on");
+    assert!(
+        !waits_for_code || entry.deadline.is_some(),
+        "nobody asks on"
+    );
     let Some(renewal) = entry.state.renewal() else {
         return;
     };

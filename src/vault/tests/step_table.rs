@@ -3,18 +3,18 @@
 
 use std::fmt::Write as _;
 
-use crate::oauth::token::FailureKind::{InvalidGrant, Misconfigured};
-use crate::vault::step;
 use crate::config::GrantType;
 use crate::oauth::device::PollFailure;
+use crate::oauth::token::FailureKind::{InvalidGrant, Misconfigured};
 use crate::vault::device::{DeviceLogin, Poll};
+use crate::vault::step;
 use crate::vault::test_support::{
-    PASSING, access, at, callback, device_authorization, failure, grant, login, policy, refusal,
-    renewable, request, rotating_failure,
+    PASSING, access, at, callback, device_authorization, exchanging, failure, grant, login, policy,
+    refusal, renewable, request, rotating_failure,
 };
 use crate::vault::token::{
-    Access, Active, Attempt, Effect, Exchanging, Failures, Input, Login, Means, Pending, Prepared,
-    Preparing, Probed, Renewal, Restored, TokenState,
+    Access, Active, Attempt, Effect, Failures, Input, Login, Means, Pending, Prepared, Preparing,
+    Probed, Renewal, Restored, TokenState,
 };
 
 const NOW: i64 = 1000;
@@ -83,12 +83,6 @@ fn states() -> Vec<(String, TokenState)> {
             renewal,
         })
     };
-    let exchanging = |carried| {
-        TokenState::Exchanging(Exchanging {
-            redirect_uri: "http://localhost:7777/".into(),
-            carried,
-        })
-    };
     let preparing = |grant, carried| TokenState::Preparing(Preparing { grant, carried });
     let next = |at_, failures| Poll::Next {
         at: at(at_),
@@ -117,7 +111,10 @@ fn states() -> Vec<(String, TokenState)> {
         ("code, not due".into(), device(next(NOW + 5, 0), None)),
         ("code, due".into(), device(next(NOW, 2), None)),
         ("code, asked".into(), device(in_flight, None)),
-        ("code, asked, carrying".into(), device(in_flight, Some(token()))),
+        (
+            "code, asked, carrying".into(),
+            device(in_flight, Some(token())),
+        ),
         (
             "own, in flight".into(),
             TokenState::Expired(own(Attempt::InFlight(failures(1, false)))),
@@ -216,17 +213,29 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ),
         ("reconfigured", Input::Reconfigured),
         ("listener moved", Input::ListenerMoved),
-        ("prepare a browser", Input::Prepare(GrantType::AuthorizationCode)),
+        (
+            "prepare a browser",
+            Input::Prepare(GrantType::AuthorizationCode),
+        ),
         ("prepare a code", Input::Prepare(GrantType::DeviceCode)),
-        ("prepared a browser", prepared(Ok(Prepared::Browser(request("new"))))),
+        (
+            "prepared a browser",
+            prepared(Ok(Prepared::Browser(request("new")))),
+        ),
         (
             "prepared a code",
             prepared(Ok(Prepared::Device(device_authorization("new")))),
         ),
         ("prepare failed, passing", prepared(Err(failure(PASSING)))),
-        ("prepare failed, misconfigured", prepared(Err(failure(Misconfigured)))),
+        (
+            "prepare failed, misconfigured",
+            prepared(Err(failure(Misconfigured))),
+        ),
         ("obtain", Input::Obtain),
-        ("code typed in", Polled(Ok(grant("B", Some(3600), Some("S"))))),
+        (
+            "code typed in",
+            Polled(Ok(grant("B", Some(3600), Some("S")))),
+        ),
         ("code pending", Polled(Err(PollFailure::Pending))),
         ("code, slow down", Polled(Err(PollFailure::SlowDown))),
         ("code expired", Polled(Err(PollFailure::Expired))),
@@ -320,7 +329,10 @@ fn told_renewal(renewal: &Renewal) -> String {
         Attempt::Halted => "halted".into(),
     };
     let token = renewal.refresh_token();
-    format!(" ({} {attempt})", token.map_or("itself", |token| token.expose()))
+    format!(
+        " ({} {attempt})",
+        token.map_or("itself", |token| token.expose())
+    )
 }
 
 fn told_effect(effect: &Effect) -> String {
