@@ -122,7 +122,7 @@ impl Server {
                 let rejected = |result: &Result<Grant, PollFailure>| {
                     matches!(result, Err(PollFailure::Failed(failure)) if is_rejected(failure))
                 };
-                Ok(ask_token_endpoint(provider, &account, &request, device::parse_poll, rejected)?)
+                ask_token_endpoint(provider, &account, &request, device::parse_poll, rejected)
             });
             drop(code);
             let result = result.unwrap_or_else(|failure| Err(PollFailure::Failed(failure)));

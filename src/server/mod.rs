@@ -6,6 +6,7 @@
 mod background;
 mod control;
 mod exchange;
+mod fetched;
 mod handover;
 mod intake;
 mod logins;

@@ -2,17 +2,15 @@
 //! issuers and the secrets that commands print. Both are fetched when they are first needed, and
 //! anew with each configuration. Whoever asks may have to wait.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::clock::{self, Moment};
 use crate::config::{Account, ClientAuth, Config, Issuer, SecretSource};
 use crate::oauth::client::Authentication;
 use crate::oauth::endpoints::Endpoints;
 use crate::oauth::metadata::{self, Metadata, MetadataFault};
 use crate::oauth::token::{Failure, FailureKind};
 use crate::secret::{ClientSecret, SecretText};
+use crate::server::fetched::Fetched;
 use crate::server::shell::{self, Command};
 use crate::transport::Transport;
 
@@ -159,81 +157,5 @@ pub(super) fn misconfigured(reason: String) -> Failure {
         kind: FailureKind::Misconfigured,
         reason,
         rotated: None,
-    }
-}
-
-/// Values that take long to come by, each fetched by one at a time and once.
-struct Fetched<V>(Mutex<HashMap<String, Arc<Mutex<Slot<V>>>>>);
-
-struct Slot<V> {
-    value: Option<Arc<V>>,
-    /// The last failure, for those who waited for it.
-    failed: Option<(Moment, FailureKind, String)>,
-}
-
-impl<V> Default for Fetched<V> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<V> Fetched<V> {
-    fn slot(&self, key: &str) -> Arc<Mutex<Slot<V>>> {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = slots.entry(key.into()).or_insert_with(|| {
-            Arc::new(Mutex::new(Slot {
-                value: None,
-                failed: None,
-            }))
-        });
-        Arc::clone(slot)
-    }
-
-    /// The value, where nobody has to be waited for.
-    fn at_hand(&self, key: &str) -> Option<Arc<V>> {
-        let slot = self.slot(key);
-        let slot = slot.try_lock().ok()?;
-        slot.value.clone()
-    }
-
-    fn get(
-        &self,
-        key: &str,
-        fetch: impl FnOnce() -> Result<V, Failure>,
-    ) -> Result<Arc<V>, Failure> {
-        let since = clock::moment();
-        let slot = self.slot(key);
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = &slot.value {
-            return Ok(Arc::clone(value));
-        }
-        // Whoever waited for somebody else's try has no better chance now.
-        if let Some((at, kind, reason)) = &slot.failed
-            && *at > since
-        {
-            return Err(Failure {
-                kind: *kind,
-                reason: reason.clone(),
-                rotated: None,
-            });
-        }
-        match fetch() {
-            Ok(value) => {
-                let value = Arc::new(value);
-                slot.value = Some(Arc::clone(&value));
-                Ok(value)
-            }
-            Err(failure) => {
-                slot.failed = Some((clock::moment(), failure.kind, failure.reason.clone()));
-                Err(failure)
-            }
-        }
-    }
-
-    /// Lets go of a value, unless it is another one by now.
-    fn forget(&self, key: &str, value: &Arc<V>) {
-        let slot = self.slot(key);
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.value.take_if(|held| Arc::ptr_eq(held, value));
     }
 }

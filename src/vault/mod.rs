@@ -5,6 +5,7 @@
 
 pub mod answer;
 mod backoff;
+mod begin;
 pub mod device;
 mod entry;
 mod grant;
@@ -25,6 +26,7 @@ mod test_support;
 #[cfg(test)]
 mod tests;
 pub mod token;
+mod transition;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
