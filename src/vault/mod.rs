@@ -11,7 +11,7 @@ pub mod handover;
 pub mod keeping;
 pub mod order;
 mod refresh;
-mod reload;
+pub mod reload;
 pub mod report;
 mod results;
 mod schedule;
@@ -37,8 +37,9 @@ use self::spent::Spent;
 pub use self::step::step;
 use self::token::{Attempt, Effect, Input, Restored, TokenState};
 use crate::clock::Moment;
-use crate::config::{Account, AccountName, Config};
+use crate::config::{Account, AccountName, Config, RedirectUri};
 use crate::oauth::authorize::{AuthorizationRequest, Callback};
+use crate::secret::AuthState;
 
 /// All accounts and their tokens.
 #[derive(Debug)]
@@ -222,6 +223,14 @@ impl Vault {
             Some(Attempt::Halted) => Some(Refreshed::Refused(reason().unwrap_or_default())),
             Some(_) => Some(Refreshed::Passing(reason().unwrap_or_default())),
         }
+    }
+
+    /// Where the browser was told to come back to with this `state`.
+    #[must_use]
+    pub fn redirect_uri(&self, state: &AuthState) -> Option<&RedirectUri> {
+        let name = self.logins.get(&digest(state))?;
+        let entry = self.entries.get(name)?;
+        Some(&entry.account.authority.redirect_uri)
     }
 
     /// The browser came back. `path` is where to: it must be where the account's redirect URI
