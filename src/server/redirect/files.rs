@@ -1,4 +1,7 @@
 //! Reads `https_cert` and `https_key`: PEM files of the user's.
+//!
+//! That they are good and belong together was seen when the configuration was loaded, which can
+//! mark the place of a mistake. Whatever is wrong with them still has come about since.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,13 +12,12 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use rustls::{Error as TlsError, InconsistentKeys};
 use zeroize::Zeroizing;
 
 use crate::console::describe;
 
 /// The longest file: real ones have a few KiB, and texts beside the certificates.
-const MAX_FILE: u64 = 256 * 1024;
+const MAX_FILE: usize = 256 * 1024;
 
 /// What the certificates may take up together. They must fit into an empty socket's buffer, with
 /// the rest of the handshake's answer; four certificates of the largest usual kind do.
@@ -35,38 +37,23 @@ pub(super) struct Files {
 /// # Errors
 /// Where they are of no use; the text is for people.
 pub(super) fn read(cert: &Path, key: &Path) -> Result<Files, String> {
+    let (cert_shown, key_shown) = (cert.display(), key.display());
     let chain = read_chain(cert)?;
     let Some(first) = chain.first().cloned() else {
         return Err(format!(
-            "https_cert: '{}' has no certificate in PEM format in it",
-            cert.display()
+            "https_cert: '{cert_shown}' has no certificate in PEM format in it"
         ));
     };
-    let private = read_key(key)?;
-    let (cert, key_shown) = (cert.display(), key.display());
-    let private = default_provider()
-        .key_provider
-        .load_private_key(private)
-        .map_err(|_| {
-            format!(
-                "https_key: '{key_shown}' has a key of a kind that cannot be used: \
-                 RSA of at least 2048 bits, P-256, P-384 or Ed25519 can"
-            )
-        })?;
-    let certified = CertifiedKey::new(chain, private);
-    match certified.keys_match() {
-        Ok(()) | Err(TlsError::InconsistentKeys(InconsistentKeys::Unknown)) => {}
-        Err(TlsError::InconsistentKeys(_)) => {
-            return Err(format!(
-                "https_key: '{key_shown}' is not the key of the first certificate in '{cert}'"
-            ));
-        }
-        Err(error) => {
-            return Err(format!(
-                "https_cert: the first certificate in '{cert}' cannot be used: {error}"
-            ));
-        }
-    }
+    let text = read_file("https_key", key)?;
+    // The error's own text may quote the file.
+    let private = PrivateKeyDer::from_pem_slice(&text).map_err(|_| {
+        format!("https_key: '{key_shown}' has no private key in PEM format in it that needs no passphrase")
+    })?;
+    let certified = CertifiedKey::from_der(chain, private, &default_provider()).map_err(|_| {
+        format!(
+            "https_key: '{key_shown}' cannot be used with the first certificate in '{cert_shown}'"
+        )
+    })?;
     Ok(Files {
         certified,
         first,
@@ -90,40 +77,22 @@ fn read_chain(cert: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     Ok(chain)
 }
 
-fn read_key(key: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    let shown = key.display();
-    let text = read_file("https_key", key)?;
-    let has = |words: &[u8]| text.windows(words.len()).any(|it| it == words);
-    if has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED") {
-        return Err(format!(
-            "https_key: '{shown}' is encrypted, and nobody is asked for its passphrase: \
-             keep it without one, readable by you only"
-        ));
-    }
-    // The error's own text may quote the file.
-    PrivateKeyDer::from_pem_slice(&text)
-        .map_err(|_| format!("https_key: '{shown}' has no private key in PEM format in it"))
-}
-
 fn read_file(option: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let failed = |error: io::Error| {
-        format!(
-            "{option}: cannot read '{}': {}",
-            path.display(),
-            describe(&error)
-        )
+        let why = describe(&error);
+        format!("{option}: cannot read '{}': {why}", path.display())
     };
     // All the room at once: a `Vec` that grows leaves copies behind.
-    let mut text = Zeroizing::new(Vec::with_capacity(MAX_FILE as usize + 1));
+    let mut text = Zeroizing::new(Vec::with_capacity(MAX_FILE + 1));
     let file = File::open(path).map_err(failed)?;
-    file.take(MAX_FILE + 1)
+    file.take(MAX_FILE as u64 + 1)
         .read_to_end(&mut text)
         .map_err(failed)?;
-    if text.len() as u64 > MAX_FILE {
+    if text.len() > MAX_FILE {
+        let most = MAX_FILE / 1024;
         return Err(format!(
-            "{option}: '{}' is longer than {} KiB",
-            path.display(),
-            MAX_FILE / 1024
+            "{option}: '{}' is longer than {most} KiB",
+            path.display()
         ));
     }
     Ok(text)

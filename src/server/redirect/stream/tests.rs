@@ -93,7 +93,9 @@ fn hear(browser: &mut TcpStream, session: &mut ClientConnection) -> Result<(), r
     loop {
         match session.read_tls(browser) {
             Ok(0) => return Ok(()),
-            Ok(_) => drop(session.process_new_packets()?),
+            Ok(_) => {
+                session.process_new_packets()?;
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
             Err(error) => panic!("{error}"),
         }
