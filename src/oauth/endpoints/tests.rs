@@ -91,6 +91,28 @@ fn of_many_tenants_none_is_expected() {
     account.dialect.issuer_template = true;
     let endpoints = Endpoints::discovered(&account, &metadata()).unwrap();
     assert_eq!(endpoints.issuer.identifier, None);
+    write_down(&mut account);
+    let endpoints = Endpoints::written(&account).unwrap();
+    assert_eq!(endpoints.issuer, ExpectedIssuer::default());
+}
+
+/// A preset's account: all is known, and the issuer is there to be compared with.
+fn write_down(account: &mut Account) {
+    account.authority.token_uri = url("https://w.example/token");
+    let issuer = account.authority.issuer.as_mut().unwrap();
+    issuer.discovery = false;
+}
+
+#[test]
+fn a_preset_names_its_issuer_and_promises_nothing() {
+    let mut account = account(GrantType::AuthorizationCode);
+    write_down(&mut account);
+    let endpoints = Endpoints::written(&account).unwrap();
+    assert_eq!(endpoints.issuer.identifier.as_deref(), Some(ISSUER));
+    assert!(!endpoints.issuer.promised);
+    assert!(!endpoints.allow(GrantType::AuthorizationCode));
+    assert!(!endpoints.allow(GrantType::DeviceCode));
+    assert!(endpoints.allow(GrantType::ClientCredentials));
 }
 
 #[test]
