@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::*;
 
+mod presets;
+
 const DATA: &str = "tests/data/config";
 
 /// Everything that may be inside an account, so that one option can be tried out in it.
