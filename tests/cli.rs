@@ -8,10 +8,13 @@ use serde_json::Value;
 use support::*;
 
 /// Every command, with arguments that it takes.
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: [&[&str]; 15] = [
     &["server"],
     &["show", "a"],
     &["refresh", "a"],
+    &["login", "a"],
+    &["complete"],
+    &["git-credential", "get"],
     &["reload"],
     &["status"],
     &["info"],
