@@ -164,7 +164,10 @@ impl<'a> Session<'a> {
             }
             for source in waited {
                 let exit = match source {
-                    Source::Signal => return Err(End::Signal(self.inlet.signal())),
+                    Source::Signal => {
+                        self.next_line(err);
+                        return Err(End::Signal(self.inlet.signal()));
+                    }
                     Source::Input => self.read(err)?,
                     Source::Awaiting => self.awaited(err)?,
                     Source::Completing => self.completed(err)?,
