@@ -282,6 +282,7 @@ fn a_token_that_cannot_be_printed_is_no_success() {
 }
 
 /// What `base64 -d` makes of it, without its own program.
+#[expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 fn decoded(text: &str) -> String {
     use base64::Engine;
     let plain = base64::engine::general_purpose::STANDARD.decode(text.strip_suffix('\n').unwrap());

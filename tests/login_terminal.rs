@@ -49,6 +49,7 @@ fn server(user: &Pizauth, offered: impl Fn() -> Reply + Send + Sync + 'static) -
         Request::Login(..) => Told::Reply(offered()),
         Request::Complete(_, url) if url.expose() == BACK => Told::Reply(logged_in()),
         Request::Complete(..) => Told::Reply(Reply::Error("that is no login's state".into())),
+        Request::Status => Told::Reply(document(r#"{"accounts": []}"#)),
         _ => Told::Wait,
     })
 }
