@@ -179,6 +179,39 @@ fn what_cannot_be_refreshed_is_kept_and_told() {
     assert_eq!(user.token("me"), "SECRET-only");
 }
 
+/// The README's configuration, as git reads it.
+#[test]
+fn what_the_readme_says_works() {
+    let (_provider, user) = logged_in(&["gmail", "gitlab"]);
+    let readme = include_str!("../README.md");
+    let (_, rest) = readme.split_once("```gitconfig\n").unwrap();
+    let (config, _) = rest.split_once("```").unwrap();
+    std::fs::write(user.dir().join("home/.gitconfig"), config).unwrap();
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_pizauth"));
+    let mut path = program.parent().unwrap().as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap());
+    let ask = |lines: &str| {
+        std::fs::write(user.dir().join("lines"), lines).unwrap();
+        let mut command = Command::new("git");
+        user.set_environment(&mut command);
+        command
+            .env("PATH", &path)
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env_remove("XDG_CONFIG_HOME")
+            .args(["credential", "fill"])
+            .stdin(std::fs::File::open(user.dir().join("lines")).unwrap());
+        run(&mut command)
+    };
+    let lines = "protocol=smtp\nhost=smtp.gmail.com:587\nusername=you@gmail.com\n\n";
+    let mail = ask(lines).expect(0);
+    assert_eq!(value(&mail, "password"), Some(user.token("gmail")));
+    let https = ask("protocol=https\nhost=gitlab.com\n\n").expect(0);
+    assert_eq!(value(&https, "password"), Some(user.token("gitlab")));
+    assert_ne!(ask("protocol=https\nhost=example.com\n\n").code, 0);
+}
+
 #[test]
 fn what_git_would_not_send_is_refused() {
     let (_provider, user) = logged_in(&["me"]);

@@ -193,6 +193,25 @@ fn whatever_ends_it_the_terminal_is_as_it_was() {
 }
 
 #[test]
+fn who_stops_for_a_while_goes_on_unseen() {
+    let user = Pizauth::new();
+    let _server = server(&user, || offer(""));
+    let mut terminal = login(&user, &["login", "--paste", "work"], 80);
+    terminal.wait_for(PROMPT);
+    terminal.type_in("\x1a");
+    wait_until("it goes on", || {
+        // It may not have stopped yet.
+        terminal.signal(Signal::SIGCONT);
+        terminal.text().matches(PROMPT).count() == 2
+    });
+    assert!(!terminal.is_ordinary());
+    terminal.type_in(&format!("{BACK}\r"));
+    assert!(terminal.wait_for_end().success());
+    assert!(!terminal.text().contains("CODE"));
+    assert!(terminal.is_ordinary());
+}
+
+#[test]
 fn complete_asks_for_the_address_and_reads_it_from_a_pipe() {
     let user = Pizauth::new();
     let server = server(&user, || offer(""));
