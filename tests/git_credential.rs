@@ -1,5 +1,10 @@
 //! The credential helper, asked by git itself.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails, in what its tests share too"
+)]
+
 mod support;
 
 use std::io::Write;

@@ -1,5 +1,10 @@
 //! `login` and `complete` with the real server: offered, waited for, and brought to their end.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails, in what its tests share too"
+)]
+
 mod support;
 
 use std::io::{BufRead, BufReader};

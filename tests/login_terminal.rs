@@ -1,6 +1,11 @@
 //! `login` and `complete` as a person meets them: in a terminal, with a server that follows a
 //! script.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails, in what its tests share too"
+)]
+
 mod support;
 
 use std::fs;

@@ -147,7 +147,8 @@ impl Server {
                 };
                 let refresh_token = revoked.refresh_token.as_ref().map(Token::Refresh);
                 let access_token = revoked.access_token.as_ref().map(Token::Access);
-                for token in refresh_token.into_iter().chain(access_token) {
+                let tokens = refresh_token.into_iter().chain(access_token);
+                for token in tokens.filter(|token| token.is_revocable(account.dialect)) {
                     revoke_token(provider, &account, uri, token)?;
                 }
                 Ok(Some(()))

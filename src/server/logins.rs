@@ -71,7 +71,8 @@ impl Server {
         SysRng
             .try_fill_bytes(&mut entropy)
             .map_err(|error| passing(format!("the system has no random numbers: {error}")))?;
-        let port = self.shared.settings().redirect_port();
+        let redirect_uri = &account.authority.redirect_uri;
+        let port = self.shared.settings().redirect_port(redirect_uri);
         Ok(AuthorizationRequest::new(
             &account.authority,
             auth_uri,

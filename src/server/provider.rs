@@ -66,19 +66,17 @@ impl Provider {
     /// section 4).
     fn discover(&self, account: &Account, issuer: &Issuer) -> Result<Metadata, Failure> {
         let ca_file = account.ca_file.as_deref();
+        let mut fault = MetadataFault::NotThere;
         for location in metadata::locations(issuer) {
+            // Where one place cannot be reached, the others of the same host cannot.
             let response = self.transport.get(&location, ca_file).map_err(passing)?;
             match metadata::parse(issuer, account.dialect, response.answer()) {
                 Ok(metadata) => return Ok(metadata),
-                Err(MetadataFault::NotThere) => {}
-                Err(MetadataFault::Passing(reason)) => return Err(passing(reason)),
-                Err(MetadataFault::Wrong(reason)) => return Err(misconfigured(reason)),
+                Err(wrong @ MetadataFault::Wrong(_)) => return Err(failure(&wrong, issuer)),
+                Err(next) => fault = fault.or(next),
             }
         }
-        Err(misconfigured(format!(
-            "the issuer {} tells nothing of its endpoints: is it right?",
-            issuer.identifier
-        )))
+        Err(failure(&fault, issuer))
     }
 
     /// What proves the account's client.
@@ -148,6 +146,17 @@ pub(super) fn passing(reason: String) -> Failure {
         kind: FailureKind::Passing { retry_after: None },
         reason,
         rotated: None,
+    }
+}
+
+fn failure(fault: &MetadataFault, issuer: &Issuer) -> Failure {
+    match fault {
+        MetadataFault::NotThere => misconfigured(format!(
+            "the issuer {} tells nothing of its endpoints: is it right?",
+            issuer.identifier
+        )),
+        MetadataFault::Passing(reason) => passing(reason.clone()),
+        MetadataFault::Wrong(reason) => misconfigured(reason.clone()),
     }
 }
 

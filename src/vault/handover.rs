@@ -17,6 +17,7 @@ use crate::vault::Vault;
 use crate::vault::device::{DeviceLogin, Poll};
 use crate::vault::entry::{Entry, LastError};
 use crate::vault::order::{Order, Task};
+use crate::vault::reload::Moved;
 use crate::vault::snapshot::authority_digest;
 use crate::vault::spent::Spent;
 use crate::vault::token::{
@@ -112,28 +113,29 @@ impl Vault {
         Ok(SecretText::new(text))
     }
 
-    /// Takes in what another process's vault knew. `listener_moved` where logins can no longer
-    /// come back to where they were told to.
+    /// Takes in what another process's vault knew. `moved` says which logins can no longer come
+    /// back to where they were told to.
     ///
     /// # Errors
     /// Where the text is not what [`Self::hand_over`] makes; nothing is changed then.
     pub fn take_over(
         &mut self,
         text: &str,
-        listener_moved: bool,
+        moved: impl Into<Moved>,
         now: Moment,
     ) -> Result<Vec<Order>, String> {
         // The error's own text may quote a secret.
         let handed: Vec<Handed> = serde_json::from_str(text)
             .map_err(|error| format!("its state cannot be read (column {})", error.column()))?;
+        let moved = moved.into();
         let mut orders = Vec::new();
         for handed in handed {
-            orders.extend(self.take_account(handed, listener_moved, now));
+            orders.extend(self.take_account(handed, moved, now));
         }
         Ok(orders)
     }
 
-    fn take_account(&mut self, handed: Handed, listener_moved: bool, now: Moment) -> Vec<Order> {
+    fn take_account(&mut self, handed: Handed, moved: Moved, now: Moment) -> Vec<Order> {
         let name = handed.account.clone();
         let Some(entry) = self.entries.get_mut(name.as_str()) else {
             return Vec::new();
@@ -151,7 +153,7 @@ impl Vault {
             at: Moment::from_millis(at),
             reason,
         });
-        let astray = listener_moved && entry.account.authority.redirect_uri.port().is_none();
+        let astray = moved.leads_astray(&entry.account.authority.redirect_uri);
         let login = entry.login();
         login.map(|digest| self.logins.insert(digest, entry.account.name.clone()));
         // From here on it is a new configuration like any other.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::{Moment, Now};
-use crate::config::{AccountName, GrantType};
+use crate::config::{AccountName, GrantType, RedirectUri};
 use crate::oauth::authorize::{AuthorizationRequest, Callback};
 use crate::oauth::device::PollFailure;
 use crate::oauth::token::{Failure, Grant};
@@ -133,6 +133,13 @@ impl Vault {
     #[must_use]
     pub fn login_of(&self, state: &AuthState) -> Option<&AccountName> {
         self.logins.get(&digest(state))
+    }
+
+    /// Where the browser was told to come back to with this `state`.
+    #[must_use]
+    pub fn redirect_uri(&self, state: &AuthState) -> Option<&RedirectUri> {
+        let entry = self.entries.get(self.login_of(state)?)?;
+        Some(&entry.account.authority.redirect_uri)
     }
 
     /// The browser came back. `path` is where to: it must be where the account's redirect URI

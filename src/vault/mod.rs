@@ -14,7 +14,7 @@ pub mod keeping;
 mod login;
 pub mod order;
 mod refresh;
-mod reload;
+pub mod reload;
 pub mod report;
 mod results;
 mod schedule;

@@ -30,6 +30,7 @@ pub mod provider;
 pub mod record;
 pub mod scripted;
 pub mod terminal;
+pub mod tls;
 pub mod wait;
 
 pub use browser::{Page, fields, log_in, visit, visit_at};
