@@ -136,6 +136,15 @@ fn http_at_the_port_for_https_is_answered_and_never_used() {
 }
 
 #[test]
+fn https_at_the_port_for_http_is_refused_at_once() {
+    let (_provider, user) = set_up();
+    let start = Instant::now();
+    let mut stream = tls::connect(&user.listeners()[0], &user.fingerprint());
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap_err();
+    assert!(start.elapsed() < QUICK, "{:?}", start.elapsed());
+}
+
+#[test]
 fn a_browser_that_is_slow_to_shake_hands_is_served() {
     let (provider, user) = set_up();
     let back = provider.consent(&user.url("s"));
