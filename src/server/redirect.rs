@@ -58,6 +58,10 @@ impl Door for Redirect {
         entrance.accept()
     }
 
+    fn holds_more(&self, stream: &Stream) -> bool {
+        stream.holds_more()
+    }
+
     fn framing(&self, received: &[u8], known: usize) -> Framing {
         head::framing(received, known)
     }
