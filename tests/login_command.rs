@@ -187,3 +187,13 @@ fn show_and_status_tell_the_code() {
     let line = "log in at https://example.com/device with the code WDJB-MJHT\n";
     assert!(run.out.contains(line), "{run:?}");
 }
+
+#[test]
+fn who_waits_outlives_the_server() {
+    let (provider, user) = set_up("");
+    let (child, url) = begun(&user, &["login", "--no-browser", "a"]);
+    user.run(&["server", "--replace"]).expect(0);
+    log_in(&provider, &url);
+    assert_eq!(code_of(child), Some(0));
+    assert_eq!(user.token("a"), provider.last_token());
+}
