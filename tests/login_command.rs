@@ -108,3 +108,92 @@ fn what_cannot_be_is_refused() {
         .expect(1);
     assert!(run.err.contains("'b'"), "{run:?}");
 }
+
+/// A provider with codes: the first two questions come too early, and the code is worth a token
+/// or nothing.
+fn with_codes(provider: &Provider, end: &'static str) -> String {
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    provider.rule(move |request| {
+        if request.line.contains("/device") {
+            return Some(Answer::json(
+                200,
+                r#"{"device_code": "SECRET-d", "user_code": "WDJB-MJHT", "interval": 1,
+                    "verification_uri": "https://example.com/device", "expires_in": 600}"#,
+            ));
+        }
+        if request.field("device_code") != Some("SECRET-d") {
+            return None;
+        }
+        Some(
+            match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+                0 => Answer::error(400, "authorization_pending", "not yet"),
+                _ if end.starts_with('{') => Answer::json(200, end),
+                _ => Answer::error(400, end, "so it is"),
+            },
+        )
+    });
+    format!("device_uri = \"http://{}/device\";", provider.address())
+}
+
+#[test]
+fn a_code_logs_in_where_there_is_no_browser() {
+    let good = r#"{"access_token": "SECRET-t", "token_type": "Bearer", "expires_in": 3600,
+        "refresh_token": "SECRET-r"}"#;
+    for (arguments, end, exit) in [
+        (&["login", "a"][..], good, 0),
+        (&["login", "--device", "a"], good, 0),
+        (&["login", "--device", "a"], "access_denied", 1),
+    ] {
+        let provider = Provider::start();
+        let more = with_codes(&provider, end);
+        let user = Pizauth::start(&provider.account("a", &more));
+        let mut command = user.command(arguments);
+        command.env("SSH_TTY", "/dev/pts/0");
+        let run = support::pizauth::run(&mut command).expect(exit);
+        assert!(
+            run.err.contains("\n    https://example.com/device\n"),
+            "{run:?}"
+        );
+        assert!(run.err.contains("\n    WDJB-MJHT\n"), "{run:?}");
+        assert!(run.err.contains("the code is good until "), "{run:?}");
+        let said = if exit == 0 {
+            "'a' is logged in; "
+        } else {
+            "access_denied"
+        };
+        assert!(run.err.contains(said), "{run:?}");
+        if exit == 0 {
+            assert_eq!(user.token("a"), "SECRET-t");
+        }
+    }
+}
+
+#[test]
+fn show_and_status_tell_the_code() {
+    let provider = Provider::start();
+    let more = with_codes(&provider, "access_denied");
+    let account = provider.account("a", &format!("{more} grant = \"device_code\";"));
+    let user = Pizauth::start(&account);
+    let told = wait_for("there is a code", || {
+        let run = user.show("a");
+        run.err.contains("with URL").then_some(run)
+    });
+    assert_eq!(
+        told.err,
+        "ERROR - Token unavailable until authorised with URL https://example.com/device \
+         and code WDJB-MJHT\n"
+    );
+    let run = user.run(&["status"]).expect(0);
+    let line = "log in at https://example.com/device with the code WDJB-MJHT\n";
+    assert!(run.out.contains(line), "{run:?}");
+}
+
+#[test]
+fn who_waits_outlives_the_server() {
+    let (provider, user) = set_up("");
+    let (child, url) = begun(&user, &["login", "--no-browser", "a"]);
+    user.run(&["server", "--replace"]).expect(0);
+    log_in(&provider, &url);
+    assert_eq!(code_of(child), Some(0));
+    assert_eq!(user.token("a"), provider.last_token());
+}
