@@ -18,6 +18,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod exit;
+pub mod files;
 pub mod oauth;
 pub mod paths;
 pub mod protocol;

@@ -105,6 +105,15 @@ fn server_text(text: &mut String, server: &ServerInfo, config: &str, clock: &Clo
     }
     line(text, "  listens at", &listeners);
     line(text, "  accounts", &server.accounts.to_string());
+    let (held, missing): (Vec<_>, Vec<_>) = server.protections.iter().partition(|it| it.in_force);
+    if !held.is_empty() {
+        let names: Vec<&str> = held.iter().map(|it| it.name.as_str()).collect();
+        line(text, "  protected by", &names.join(", "));
+    }
+    for it in missing {
+        let reason = it.reason.as_deref().unwrap_or("no reason is known");
+        line(text, "  not protected", &format!("{}: {reason}", it.name));
+    }
     if server.version != VERSION {
         line(
             text,

@@ -29,7 +29,7 @@ use url::Url;
 pub use self::check::options::{Place, option_names};
 pub use self::diagnostic::Report;
 pub use self::error::{ConfigError, FileProblem};
-pub use self::load::{load, parse};
+pub use self::load::{load, load_from, parse};
 pub use self::redirect_uri::RedirectUri;
 use crate::secret::ClientSecret;
 

@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::config::{Account, Config};
+use crate::files;
 use crate::oauth::token::{self, Answer, Failure, FailureKind, Grant, TokenRequest};
 
 /// The longest answer that is read. Real ones have some KiB.
@@ -167,8 +168,9 @@ fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, String> {
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
+    let file = files::open(path).map_err(|error| format!("ca_file {}: {error}", path.display()))?;
+    CertificateDer::pem_reader_iter(std::io::BufReader::new(file))
+        .collect::<Result<_, _>>()
         .map_err(|error| format!("ca_file {}: {error}", path.display()))
 }
 

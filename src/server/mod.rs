@@ -4,9 +4,11 @@
 //! that come back are carried out here.
 
 mod background;
+mod confinement;
 mod control;
 mod exchange;
 mod handover;
+mod helper;
 mod intake;
 mod notifier;
 mod outbox;
@@ -50,12 +52,12 @@ use self::shared::Shared;
 use self::shell::Command;
 pub use self::startup::run;
 use crate::clock::{Now, Timestamp};
-use crate::config::{self, Account, AccountName, Config, Listen};
+use crate::config::{Account, AccountName, Config, Listen};
 use crate::oauth::authorize::{AuthorizationRequest, Entropy};
 use crate::oauth::client::Authentication;
 use crate::oauth::endpoints::ExpectedIssuer;
 use crate::oauth::token::{self, Failure, Grant};
-use crate::protocol::ServerInfo;
+use crate::protocol::{Protection, ServerInfo};
 use crate::vault::Vault;
 use crate::vault::answer::Shown;
 use crate::vault::order::{Order, Outcome, Task, Ticket};
@@ -73,6 +75,8 @@ pub struct Server {
     shared: Shared,
     config_path: PathBuf,
     started_at: Timestamp,
+    /// What protects this process.
+    protections: Vec<Protection>,
     notifier: Notifier,
     /// `None` once another server has it.
     seat: Mutex<Option<Seat>>,
@@ -307,7 +311,7 @@ impl Server {
     /// # Errors
     /// The text to show, where anything is wrong with it. Nothing is changed then.
     fn reload(self: &Arc<Self>) -> Result<usize, String> {
-        let config = config::load(&self.config_path).map_err(|error| error.to_string())?;
+        let config = helper::load_config(&self.config_path).map_err(|error| error.to_string())?;
         let old = self.shared.settings();
         let moved = match &config.http_listen {
             // This server itself would be in the way.
@@ -360,6 +364,7 @@ impl Server {
             https_fingerprint: None,
             accounts: settings.config.accounts.len(),
             started_at: self.started_at.to_string(),
+            protections: self.protections.clone(),
         }
     }
 

@@ -19,12 +19,14 @@ use crate::clock;
 use crate::config::{self, Config};
 use crate::console;
 use crate::exit::Exit;
+use crate::files;
 use crate::logging;
 use crate::paths::{self, RuntimePaths};
 use crate::protocol::Reply;
 use crate::server::background::{self, Detaching, Divided};
 use crate::server::control::Control;
 use crate::server::handover::Fate;
+use crate::server::helper;
 use crate::server::intake::{self, Door, Intake};
 use crate::server::notifier::{self, Notifier};
 use crate::server::outbox;
@@ -85,6 +87,12 @@ fn start(options: &ServerOptions) -> Result<Exit, String> {
     } else {
         sys::close_inherited_descriptors();
     }
+    // Before there is anything that it must not know.
+    if let helper::Divided::Helper = helper::divide()? {
+        // It has closed them already.
+        std::mem::forget(passed);
+        return Ok(Exit::Done);
+    }
     let prepared = prepare(options, passed)?;
     if options.foreground {
         return serve(prepared, None, options.verbosity);
@@ -103,6 +111,8 @@ fn prepare(options: &ServerOptions, passed: Vec<OwnedFd>) -> Result<Prepared, St
         console::say(&mut io::stderr(), &error.to_string());
         "the server was not started: correct the configuration first".to_owned()
     })?;
+    helper::inform(&config_path, &config).map_err(|error| text(&error))?;
+    files::open_through(helper::open);
     let paths = RuntimePaths::find();
     paths.prepare().map_err(|error| error.to_string())?;
     let mut old = None;
@@ -197,7 +207,7 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
         mut old,
     } = prepared;
     let failed = |error: io::Error| format!("cannot start the server: {}", text(&error));
-    background::harden().map_err(failed)?;
+    let protections = background::harden(&RuntimePaths::find().dir).map_err(failed)?;
     let listener = Arc::new(place.control);
     let redirect: Vec<Arc<TcpListener>> = place.redirect.into_iter().map(Arc::new).collect();
     let (notifier, commands) = Notifier::new();
@@ -217,6 +227,7 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
         shared: Shared::new(vault, settings, bells, persister.clone()).map_err(failed)?,
         config_path,
         started_at: clock::now().wall,
+        protections,
         notifier,
         seat: Mutex::new(Some(Seat {
             lock: place.lock,

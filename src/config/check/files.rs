@@ -2,12 +2,13 @@
 //! not at the first request to the provider.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+
+use crate::files;
 
 /// The longest file of certificates: the bundles of whole systems take a quarter of a MiB.
 const MAX_CERTIFICATES: u64 = 4 * 1024 * 1024;
@@ -75,7 +76,11 @@ fn check(path: &Path) -> Result<PathBuf, Complaint> {
         ));
     }
     let mut pem = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
+    let file = match files::open(path) {
+        // Only where this configuration has mistakes elsewhere: those are for the user to hear of.
+        Err(error) if files::is_not_named(&error) => return Ok(path.to_owned()),
+        opened => opened.map_err(unreadable)?,
+    };
     file.take(MAX_CERTIFICATES + 1)
         .read_to_end(&mut pem)
         .map_err(unreadable)?;
