@@ -25,6 +25,7 @@ pub mod protocol;
 pub mod secret;
 pub mod server;
 pub mod sys;
+pub mod transport;
 pub mod vault;
 
 mod logging;

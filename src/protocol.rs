@@ -284,6 +284,8 @@ pub struct AccountStatus {
 pub enum AccountState {
     /// Nothing is known and nothing is under way: `show` starts a login.
     Empty,
+    /// The provider is being asked how the user can log in.
+    Preparing,
     /// The user must visit a URL.
     Pending,
     /// The user did; the code is being exchanged.

@@ -74,6 +74,7 @@ fn row(account: &AccountStatus, clock: &Clock) -> Row {
 fn state(account: &AccountStatus) -> &'static str {
     match (account.state, account.busy) {
         (AccountState::Empty, _) => "no token",
+        (AccountState::Preparing, _) => "asking how to log in",
         (AccountState::Pending, _) => "login needed",
         (AccountState::Exchanging, _) => "logging in",
         (AccountState::Active, false) => "active",

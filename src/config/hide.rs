@@ -12,6 +12,8 @@ use super::grammar as is;
 
 /// Whoever calls a thing by one of these words, in an option, a map or a comment, means a secret.
 const SECRET_WORDS: [&str; 4] = ["secret", "passw", "sekret", "sercet"];
+/// The option that has the word in its name, but is set to a command that prints the secret.
+const COMMAND: &str = "client_secret_cmd";
 /// A name this close (in edits) to `client_secret` was meant to be it.
 const MAX_TYPOS: usize = 4;
 
@@ -87,6 +89,9 @@ impl Hidden {
 }
 
 fn names_a_secret(name: &str) -> bool {
+    if name == COMMAND {
+        return false;
+    }
     let name = name.to_ascii_lowercase();
     SECRET_WORDS.iter().any(|word| name.contains(word))
         || (name.starts_with("client") || name.contains("sec"))

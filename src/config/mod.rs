@@ -11,6 +11,7 @@ mod grammar;
 mod hide;
 mod lexer;
 mod load;
+mod providers;
 pub mod redirect_uri;
 mod syntax;
 #[cfg(test)]

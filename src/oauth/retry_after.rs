@@ -24,7 +24,8 @@ pub(super) fn parse(header: &str, now: Timestamp) -> Option<Duration> {
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
-fn seconds(header: &str) -> Option<Duration> {
+/// How long to wait, where `header` says it in seconds.
+pub(super) fn seconds(header: &str) -> Option<Duration> {
     if header.is_empty() || !header.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::Config;
-use crate::server::exchange::Provider;
+use crate::server::provider::Provider;
 
 /// What changes with the configuration.
 pub(super) struct Settings {

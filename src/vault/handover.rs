@@ -4,20 +4,24 @@
 //! the user are in it. What was issued under another authority than the new process's
 //! configuration has is left out, as at a reload.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::clock::Moment;
 use crate::oauth::authorize::AuthorizationRequest;
 use crate::oauth::endpoints::ExpectedIssuer;
-use crate::secret::{AccessToken, AuthState, RefreshToken, SecretText, Verifier};
+use crate::secret::{AccessToken, AuthState, DeviceCode, RefreshToken, SecretText, Verifier};
 use crate::vault::Vault;
+use crate::vault::device::{DeviceLogin, Poll};
 use crate::vault::entry::{Entry, LastError};
 use crate::vault::order::{Order, Task};
 use crate::vault::snapshot::authority_digest;
 use crate::vault::spent::Spent;
 use crate::vault::token::{
-    Access, Active, Attempt, Event, Failures, Input, Pending, Renewal, TokenState,
+    Access, Active, Attempt, Event, Failures, Input, Login, Means, Pending, RenewableLogin,
+    Renewal, TokenState,
 };
 
 /// Why a vault cannot be handed over just now: an answer is awaited that may change it.
@@ -44,6 +48,20 @@ enum HandedState {
         state: Secret,
         verifier: Secret,
         redirect_uri: String,
+        issuer: Option<String>,
+        issuer_promised: bool,
+        told: i64,
+        carried: Option<HandedAccess>,
+    },
+    Device {
+        device_code: Secret,
+        user_code: String,
+        uri: String,
+        uri_complete: Option<String>,
+        expires: i64,
+        interval_millis: u64,
+        ask_at: i64,
+        failures: u32,
         told: i64,
         carried: Option<HandedAccess>,
     },
@@ -61,7 +79,9 @@ struct HandedAccess {
 
 #[derive(Serialize, Deserialize)]
 struct HandedRenewal {
-    refresh_token: Secret,
+    /// None for a client that asks for itself.
+    refresh_token: Option<Secret>,
+    redirect_uri: Option<String>,
     obtained: i64,
     attempt: HandedAttempt,
 }
@@ -159,20 +179,48 @@ fn hand(entry: &Entry) -> Result<Handed, Busy> {
 fn hand_state(state: &TokenState) -> Result<HandedState, Busy> {
     Ok(match state {
         TokenState::Empty => HandedState::Empty,
-        TokenState::Exchanging(_) => return Err(Busy),
-        TokenState::Pending(pending) => HandedState::Pending {
-            url: pending.request.url.clone(),
-            state: secret(pending.request.state.expose()),
-            verifier: secret(pending.request.verifier.expose()),
-            redirect_uri: pending.request.redirect_uri.clone(),
-            told: pending.told.as_millis(),
-            carried: pending.carried.as_ref().map(hand_access),
-        },
+        TokenState::Exchanging(_) | TokenState::Preparing(_) => return Err(Busy),
+        TokenState::Pending(pending) => hand_login(pending)?,
         TokenState::Active(active) => HandedState::Active(
             hand_access(&active.access),
             active.renewal.as_ref().map(hand_renewal).transpose()?,
         ),
         TokenState::Expired(renewal) => HandedState::Expired(hand_renewal(renewal)?),
+    })
+}
+
+fn hand_login(pending: &Pending) -> Result<HandedState, Busy> {
+    let told = pending.told.as_millis();
+    let carried = pending.carried.as_ref().map(hand_access);
+    let login = match &pending.login {
+        Login::Browser(request) => {
+            return Ok(HandedState::Pending {
+                url: request.url.clone(),
+                state: secret(request.state.expose()),
+                verifier: secret(request.verifier.expose()),
+                redirect_uri: request.redirect_uri.clone(),
+                issuer: request.issuer.identifier.clone(),
+                issuer_promised: request.issuer.promised,
+                told,
+                carried,
+            });
+        }
+        Login::Device(login) => login,
+    };
+    let Poll::Next { at, failures } = login.poll else {
+        return Err(Busy);
+    };
+    Ok(HandedState::Device {
+        device_code: secret(login.device_code.expose()),
+        user_code: login.user_code.clone(),
+        uri: login.verification_uri.clone(),
+        uri_complete: login.verification_uri_complete.clone(),
+        expires: login.expires.as_millis(),
+        interval_millis: u64::try_from(login.interval.as_millis()).unwrap_or(u64::MAX),
+        ask_at: at.as_millis(),
+        failures,
+        told,
+        carried,
     })
 }
 
@@ -191,7 +239,11 @@ fn hand_access(access: &Access) -> HandedAccess {
 
 fn hand_renewal(renewal: &Renewal) -> Result<HandedRenewal, Busy> {
     Ok(HandedRenewal {
-        refresh_token: secret(renewal.refresh_token.expose()),
+        refresh_token: renewal.refresh_token().map(|token| secret(token.expose())),
+        redirect_uri: match &renewal.means {
+            Means::RefreshToken(login) => login.redirect_uri.clone(),
+            Means::ClientCredentials => None,
+        },
         obtained: renewal.obtained.as_millis(),
         attempt: match renewal.attempt {
             Attempt::Idle => HandedAttempt::Idle,
@@ -225,16 +277,48 @@ impl From<HandedState> for TokenState {
                 state,
                 verifier,
                 redirect_uri,
+                issuer,
+                issuer_promised,
                 told,
                 carried,
             } => Self::Pending(Pending {
-                request: AuthorizationRequest {
+                login: Login::Browser(AuthorizationRequest {
                     url,
                     state: AuthState::new(own(state)),
                     verifier: Verifier::new(own(verifier)),
                     redirect_uri,
-                    issuer: ExpectedIssuer::default(),
-                },
+                    issuer: ExpectedIssuer {
+                        identifier: issuer,
+                        promised: issuer_promised,
+                    },
+                }),
+                told: Moment::from_millis(told),
+                carried: carried.map(Access::from),
+            }),
+            HandedState::Device {
+                device_code,
+                user_code,
+                uri,
+                uri_complete,
+                expires,
+                interval_millis,
+                ask_at,
+                failures,
+                told,
+                carried,
+            } => Self::Pending(Pending {
+                login: Login::Device(DeviceLogin {
+                    device_code: DeviceCode::new(own(device_code)),
+                    user_code,
+                    verification_uri: uri,
+                    verification_uri_complete: uri_complete,
+                    expires: Moment::from_millis(expires),
+                    interval: Duration::from_millis(interval_millis),
+                    poll: Poll::Next {
+                        at: Moment::from_millis(ask_at),
+                        failures,
+                    },
+                }),
                 told: Moment::from_millis(told),
                 carried: carried.map(Access::from),
             }),
@@ -260,8 +344,13 @@ impl From<HandedAccess> for Access {
 
 impl From<HandedRenewal> for Renewal {
     fn from(handed: HandedRenewal) -> Self {
+        let redirect_uri = handed.redirect_uri;
+        let login = handed.refresh_token.map(|token| RenewableLogin {
+            refresh_token: RefreshToken::new(own(token)),
+            redirect_uri,
+        });
         Self {
-            refresh_token: RefreshToken::new(own(handed.refresh_token)),
+            means: login.map_or(Means::ClientCredentials, Means::RefreshToken),
             obtained: Moment::from_millis(handed.obtained),
             attempt: match handed.attempt {
                 HandedAttempt::Idle => Attempt::Idle,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::clock::Moment;
 use crate::config::{Account, AccountName, Config};
 use crate::vault::Vault;
-use crate::vault::entry::policy;
+use crate::vault::entry::{asks_for_itself, policy};
 use crate::vault::order::{Order, Task};
 use crate::vault::token::{Event, Input};
 
@@ -74,6 +74,9 @@ impl Vault {
         entry.policy = policy(config, account);
         if !same {
             entry.last_error = None;
+        }
+        if !same && asks_for_itself(account) {
+            orders.extend(self.apply(name.as_str(), Input::Obtain, now));
         }
         orders.extend(self.apply(name.as_str(), Input::Reconfigured, now));
         if astray {

@@ -8,12 +8,10 @@ use crate::vault::entry::LastError;
 use crate::vault::handover::Busy;
 use crate::vault::order::{Order, Outcome, Task};
 use crate::vault::test_support::{
-    PASSING, access, account, at, callback, config, failure, grant, read, refresh_token, request,
-    secs, set_to,
+    PASSING, access, account, at, callback, config, exchanging, failure, grant, login, read,
+    request, secs, set_to,
 };
-use crate::vault::token::{
-    Active, Attempt, Event, Exchanging, Failures, Pending, Renewal, TokenState,
-};
+use crate::vault::token::{Active, Attempt, Event, Failures, Login, Pending, Renewal, TokenState};
 
 fn one() -> Config {
     config([account("a")])
@@ -42,7 +40,7 @@ fn state(vault: &Vault) -> String {
 
 fn renewal(attempt: Attempt) -> Renewal {
     Renewal {
-        refresh_token: refresh_token("r1"),
+        means: login("r1"),
         obtained: at(100),
         attempt,
     }
@@ -71,7 +69,7 @@ fn backoff() -> Attempt {
 
 fn pending(carried: bool) -> TokenState {
     TokenState::Pending(Pending {
-        request: request("the state"),
+        login: Login::Browser(request("the state")),
         told: at(150),
         carried: carried.then(|| access("a1", 100, 3700)),
     })
@@ -145,7 +143,7 @@ fn what_awaits_an_answer_cannot_be_handed_over() {
     for busy in [
         active(in_flight),
         TokenState::Expired(renewal(in_flight)),
-        TokenState::Exchanging(Exchanging { carried: None }),
+        exchanging(None),
     ] {
         assert!(matches!(with(busy).hand_over(), Err(Busy)));
     }

@@ -134,14 +134,14 @@ fn a_removed_account_is_announced_and_what_comes_late_is_dropped() {
     assert_eq!(events(&orders), [Event::Invalidated]);
     assert_eq!(vault.next_deadline(), None);
     assert!(vault.show("a", Duration::ZERO, at(2)).0.is_none());
-    assert!(vault.refresh_token(&late).is_none());
+    assert!(vault.means(&late).is_none());
     assert!(matches!(vault.refreshed(&late), Some(Refreshed::Gone(_))));
 
     vault.reload(&config([account("b"), account("a")]), false, at(3));
     let orders = vault.refresh_done(&late, Ok(grant("late", None, Some("S"))), at(4));
     assert!(orders.is_empty());
     assert!(!has_token(&mut vault, "a"));
-    assert!(vault.refresh_token(&late).is_none());
+    assert!(vault.means(&late).is_none());
 }
 
 #[test]
