@@ -6,6 +6,7 @@
 #[cfg_attr(not(target_os = "linux"), path = "sys/alarm_elsewhere.rs")]
 mod alarm;
 mod confine;
+mod wiping;
 
 use std::io;
 use std::mem::{offset_of, size_of};
@@ -23,6 +24,7 @@ use nix::unistd::{ForkResult, Pid};
 
 pub use self::alarm::Alarm;
 pub use self::confine::{Access, Measure, confine};
+pub use self::wiping::{Wiping, wipe_stack};
 
 /// The longest path that a Unix socket can have here, in bytes: the kernel's field less its NUL.
 pub const MAX_SOCKET_PATH: usize =

@@ -159,6 +159,8 @@ fn serve(prepared: Prepared, detaching: Option<Detaching>, verbosity: u8) -> Res
         run_startup_cmd(&server);
     }
     log::info!("ready, with {} accounts", server.facts().accounts);
+    // What was restored or taken over went through this thread, which now waits for the end.
+    sys::wipe_stack();
     let end = ended.recv().unwrap_or(End::Asked(None));
     match end {
         End::Asked(client) if server.may_end() => {
