@@ -13,6 +13,7 @@ use super::diagnostic::{Lines, Report};
 use super::error::{ConfigError, FileProblem};
 use super::syntax;
 use super::tokens::Tokens;
+use super::trust;
 use crate::files;
 
 /// The largest file that is read, in MiB: far more than tens of thousands of accounts take, and
@@ -109,6 +110,7 @@ fn problem(error: &std::io::Error) -> FileProblem {
 fn read(file: &File) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
     let problem = |error: std::io::Error| problem(&error);
     let metadata = file.metadata().map_err(problem)?;
+    trust::check(&metadata)?;
     let limit = MAX_MIB * 1024 * 1024;
     if metadata.len() > limit && metadata.is_file() {
         return Err(FileProblem::TooLarge(MAX_MIB));

@@ -17,6 +17,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trust;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -32,6 +33,7 @@ pub use self::diagnostic::Report;
 pub use self::error::{ConfigError, FileProblem};
 pub use self::load::{load, load_from, parse};
 pub use self::redirect_uri::RedirectUri;
+pub use self::trust::exposed_secrets;
 use crate::secret::ClientSecret;
 
 /// What one configuration file says.

@@ -98,12 +98,16 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// Where it cannot be read or has mistakes.
 pub(super) fn load_config(path: &Path) -> Result<Config, ConfigError> {
-    match open(path) {
+    let config = match open(path) {
         Ok(file) => config::load_from(&file, path),
         // Fails in the same way, and says so in the configuration's own words; or tells that
         // there is no helper any more, where this process may not open it itself.
         Err(_) => config::load(path),
+    }?;
+    if let Some(warning) = config::exposed_secrets(path, &config) {
+        log::warn!("{warning}");
     }
+    Ok(config)
 }
 
 /// Asks for something that is done at once.

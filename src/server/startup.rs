@@ -111,10 +111,13 @@ fn prepare(options: &ServerOptions, passed: Vec<OwnedFd>) -> Result<Prepared, St
         console::say(&mut io::stderr(), &error.to_string());
         "the server was not started: correct the configuration first".to_owned()
     })?;
+    if let Some(warning) = config::exposed_secrets(&config_path, &config) {
+        console::say(&mut io::stderr(), &format!("pizauth: warning: {warning}"));
+    }
     helper::inform(&config_path, &config).map_err(|error| text(&error))?;
     files::open_through(helper::open);
     let paths = RuntimePaths::find();
-    paths.prepare().map_err(|error| error.to_string())?;
+    let dir = paths.prepare().map_err(|error| error.to_string())?;
     let mut old = None;
     if options.replace && place::is_taken(&paths) {
         // What is handed over is secret from its first moment here.
@@ -123,7 +126,7 @@ fn prepare(options: &ServerOptions, passed: Vec<OwnedFd>) -> Result<Prepared, St
     }
     let place = match &mut old {
         Some(taken) => Place::inherit(&paths, &config.http_listen, taken)?,
-        None => Place::make(&paths, &config.http_listen, passed)?,
+        None => Place::make(&paths, &dir, &config.http_listen, passed)?,
     };
     Ok(Prepared {
         config,
