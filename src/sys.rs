@@ -5,7 +5,13 @@
 #[cfg_attr(target_os = "linux", path = "sys/alarm_linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "sys/alarm_elsewhere.rs")]
 mod alarm;
+/// What other systems have in its place works here too, so that it can be tried out.
+#[cfg(all(test, target_os = "linux"))]
+#[expect(dead_code, reason = "the tests use some of it")]
+#[path = "sys/alarm_elsewhere.rs"]
+mod alarm_elsewhere;
 mod confine;
+mod locked;
 mod wiping;
 
 use std::io;
@@ -24,6 +30,7 @@ use nix::unistd::{ForkResult, Pid};
 
 pub use self::alarm::Alarm;
 pub use self::confine::{Access, Measure, confine};
+pub use self::locked::{LockedText, reserve_locked_memory};
 pub use self::wiping::{Wiping, wipe_stack};
 
 /// The longest path that a Unix socket can have here, in bytes: the kernel's field less its NUL.
@@ -367,3 +374,6 @@ fn has_ended(child: Pid) -> io::Result<bool> {
     // Left at zero where the child has not ended; SIGCHLD otherwise.
     Ok(info.si_signo != 0)
 }
+
+#[cfg(test)]
+mod tests;

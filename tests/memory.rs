@@ -3,6 +3,10 @@
 //! can only be done by root.
 
 #![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "tests and their helpers report by panicking"
+)]
 
 mod support;
 

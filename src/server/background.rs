@@ -116,7 +116,11 @@ pub(super) fn harden(runtime_dir: &Path) -> io::Result<Vec<Protection>> {
     sys::raise_descriptor_limit();
     sys::give_memory_back();
     signals::block()?;
-    let mut protections = vec![confinement::protection(hidden)];
+    let locked = Measure::new("tokens locked in memory", sys::reserve_locked_memory());
+    let mut protections = vec![
+        confinement::protection(hidden),
+        confinement::protection(locked),
+    ];
     protections.extend(confinement::confine(runtime_dir));
     Ok(protections)
 }

@@ -65,7 +65,7 @@ pub(super) fn confine(runtime_dir: &Path) -> Vec<Protection> {
 pub(super) fn protection(measure: Measure) -> Protection {
     let reason = measure.outcome.err().map(|error| console::describe(&error));
     if let Some(reason) = &reason {
-        log::info!("{}: not restricted: {reason}", measure.name);
+        log::info!("{}: not in force: {reason}", measure.name);
     }
     Protection {
         name: measure.name.into(),
