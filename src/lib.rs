@@ -18,6 +18,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod exit;
+pub mod files;
 pub mod oauth;
 pub mod paths;
 pub mod protocol;
@@ -58,7 +59,12 @@ fn check(path: Option<&Path>) -> Exit {
         }
     };
     match config::load(&path) {
-        Ok(_) => Exit::Done,
+        Ok(config) => {
+            if let Some(warning) = config::exposed_secrets(&path, &config) {
+                console::say(err, &format!("warning: {warning}"));
+            }
+            Exit::Done
+        }
         Err(error) => {
             console::say(err, &error.to_string());
             Exit::Error

@@ -319,4 +319,19 @@ pub struct ServerInfo {
     pub accounts: usize,
     /// When it started, RFC 3339.
     pub started_at: String,
+    /// What protects the server's memory, and others from it.
+    #[serde(default)]
+    pub protections: Vec<Protection>,
+}
+
+/// Something that protects the server, or others from it.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Protection {
+    /// What it is about.
+    pub name: String,
+    /// Whether it is in force.
+    pub in_force: bool,
+    /// Why it is not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
 }

@@ -93,6 +93,8 @@ impl<D: Door> Intake<D> {
     /// Works for as long as the process does.
     pub(super) fn run(mut self) -> io::Error {
         loop {
+            // What clients sent and got is not left lying about while nobody comes.
+            sys::wipe_stack();
             let ready = match self.wait() {
                 Ok(ready) => ready,
                 Err(error) => return error,

@@ -4,10 +4,12 @@
 //! that come back are carried out here.
 
 mod background;
+mod confinement;
 mod control;
 mod exchange;
 mod fetched;
 mod handover;
+mod helper;
 mod intake;
 mod logins;
 mod notifier;
@@ -49,8 +51,8 @@ use self::shared::Shared;
 use self::shell::Command;
 pub use self::startup::run;
 use crate::clock::{Now, Timestamp};
-use crate::config::{self, Account, AccountName, Config};
-use crate::protocol::ServerInfo;
+use crate::config::{Account, AccountName, Config};
+use crate::protocol::{Protection, ServerInfo};
 use crate::vault::Vault;
 use crate::vault::order::{Order, Outcome, Task, Ticket};
 use crate::vault::token::{Event, Probed};
@@ -67,6 +69,8 @@ pub struct Server {
     shared: Shared,
     config_path: PathBuf,
     started_at: Timestamp,
+    /// What protects this process.
+    protections: Vec<Protection>,
     notifier: Notifier,
     /// `None` once another server has it.
     seat: Mutex<Option<Seat>>,
@@ -218,7 +222,7 @@ impl Server {
     /// # Errors
     /// The text to show, where anything is wrong with it. Nothing is changed then.
     fn reload(self: &Arc<Self>) -> Result<usize, String> {
-        let config = config::load(&self.config_path).map_err(|error| error.to_string())?;
+        let config = helper::load_config(&self.config_path).map_err(|error| error.to_string())?;
         let old = self.shared.settings();
         let (redirect, moved) = old.redirect().adapt(&Said::by(&old.config), &config)?;
         if let Some(warning) = redirect.certificate().and_then(Certificate::warning) {
@@ -264,6 +268,7 @@ impl Server {
             https_fingerprint: redirect.certificate().map(|it| it.fingerprint().into()),
             accounts: settings.config.accounts.len(),
             started_at: self.started_at.to_string(),
+            protections: self.protections.clone(),
         }
     }
 
