@@ -39,6 +39,12 @@ struct Handed {
     state: HandedState,
     spent: Spent,
     last_error: Option<(i64, String)>,
+    /// The number of a login that waits, and of the one that brought the tokens: whoever waits for
+    /// its end asks the next server for it.
+    #[serde(default)]
+    login: u64,
+    #[serde(default)]
+    logged_in: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -149,6 +155,12 @@ impl Vault {
             return lost.then(announce).into_iter().collect();
         }
         entry.state = state;
+        if handed.login > 0 {
+            entry.generation = handed.login;
+            entry.logged_in = handed.logged_in;
+            // None of the numbers that the other server gave is given to anything else.
+            self.last_number = self.last_number.max(handed.login);
+        }
         entry.last_error = handed.last_error.map(|(at, reason)| LastError {
             at: Moment::from_millis(at),
             reason,
@@ -175,6 +187,8 @@ fn hand(entry: &Entry) -> Result<Handed, Busy> {
             .last_error
             .as_ref()
             .map(|error| (error.at.as_millis(), error.reason.clone())),
+        login: entry.generation,
+        logged_in: entry.logged_in,
     })
 }
 
