@@ -31,10 +31,10 @@ function pin(certificate) {
   return createHash('sha256').update(certificate.publicKey.export({ type: 'spki', format: 'der' })).digest('base64');
 }
 
-/** A provider whose client comes back to `https://localhost:port/cb`, and a pizauth that listens there. */
-export async function comingBackSecurely(stage, top = {}) {
+/** A provider whose client comes back to `https://host:port/cb`, and a pizauth that listens there. */
+export async function comingBackSecurely(stage, top = {}, host = 'localhost') {
   const port = await freePort();
-  const uri = `https://localhost:${port}/cb`;
+  const uri = `https://${host}:${port}/cb`;
   const provider = await Provider.start(stage, { clients: [webClient('pizauth', SECRET, uri)] });
   const account = accountAt(provider, { client_secret: SECRET, redirect_uri: uri });
   const pizauth = await new Pizauth(stage, { work: account }, { https_listen: `127.0.0.1:${port}`, ...top }).serve();
@@ -95,7 +95,7 @@ export const privateCertificate = {
   name: 'https redirect of a private authority',
   async play(stage) {
     const files = await makeCertificate(stage.subdir('authority'));
-    const { port, provider, pizauth } = await comingBackSecurely(stage, { https_cert: files.certificate, https_key: files.key });
+    const { port, provider, pizauth } = await comingBackSecurely(stage, { https_cert: files.certificate, https_key: files.key }, '127.0.0.1');
 
     await stage.check('info shows its fingerprint', async () => {
       const { fingerprint256 } = new X509Certificate(fs.readFileSync(files.certificate));
@@ -118,6 +118,7 @@ export const privateCertificate = {
       const person = await Person.sitDown(stage, await launchAnother(stage, [], home), 'jane', undefined, { ignoreHTTPSErrors: false });
       const page = await person.authorise(await pizauth.askForLogin('work'));
       mustEqual(page.status, 200, 'HTTP status');
+      mustEqual(page.address, `https://127.0.0.1:${port}/cb`, 'the address bar');
       await mustBeActive(provider, await pizauth.token('work'));
     });
 

@@ -45,6 +45,8 @@ export const takeOverSecurely = {
     const { port, provider, pizauth } = await comingBackSecurely(stage);
 
     await stage.check('the browser comes back over https to the new server, which shows the same certificate', async () => {
+      const terminal = pizauth.terminal(['login', '--no-browser', 'work']);
+      await terminal.see(/waiting for the login/);
       const url = await pizauth.askForLogin('work');
       const before = JSON.parse((await pizauth.run('info', '-j')).stdout).server.https_fingerprint;
       const person = await strictPerson(stage, await certificateAt(port));
@@ -53,6 +55,7 @@ export const takeOverSecurely = {
       mustEqual(await pizauth.askForLogin('work'), url, 'the URL');
       const page = await person.authorise(url);
       mustEqual(page.status, 200, 'HTTP status');
+      await terminal.end(EXIT.done, 'login');
       await mustBeActive(provider, await pizauth.token('work'));
     });
   },
