@@ -22,17 +22,17 @@ import { dumpAndRestore, reloadAndRevoke, restoreExpired } from './scenarios/per
 import { refreshByCommand, refreshInTime, shortLived } from './scenarios/refresh.mjs';
 import { refusal, strangeRedirects } from './scenarios/refusal.mjs';
 import { revocation } from './scenarios/revocation.mjs';
-import { basicAuthentication, clientCredentials } from './scenarios/service.mjs';
+import { basicAuthentication, clientCredentials, secretFromCommand } from './scenarios/service.mjs';
 import { takeOverDevice, takeOverSecurely } from './scenarios/takeover.mjs';
 
 const ALL = [
-  refreshInTime, login, shortLived, roundTrip, otherPrograms, mailAcrossEvents, djangoOauthToolkit, glewlwyd,
+  refreshInTime, login, deviceTrouble, deviceCode, shortLived, roundTrip, otherPrograms, mailAcrossEvents, djangoOauthToolkit, glewlwyd,
   refreshByCommand, refusal, strangeRedirects,
   outage, outageByHand, revokedThere, amnesia, strangerClient,
   dumpAndRestore, restoreExpired, reloadAndRevoke,
   confidential, redirectUris, twoAccounts,
   privateAuthority, throughProxy,
-  deviceCode, deviceTrouble, takeOverDevice, pasteBack, sshTunnel,
+  takeOverDevice, secretFromCommand, pasteBack, sshTunnel,
   ownCertificate, privateCertificate, takeOverSecurely,
   discovery, mixUp, revocation, clientCredentials, basicAuthentication, gitCredential, sasl,
 ];

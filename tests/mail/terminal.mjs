@@ -3,7 +3,7 @@
 
 import jsQR from 'jsqr';
 
-import { must, mustEqual, until } from './harness.mjs';
+import { Verdict, mustEqual, until } from './harness.mjs';
 
 const HELPER = new URL('terminal.py', import.meta.url).pathname;
 /** Debian's own, which needs nothing but its standard library. */
@@ -42,8 +42,9 @@ export class Terminal {
   /** Waits until this is to be seen: what the pattern matched. */
   see(pattern, within) {
     return until(`the terminal to show ${pattern}`, () => {
+      const ended = this.child.status;
       const found = this.text.match(pattern);
-      must(found || this.child.status === undefined, () => `the program ended with ${this.child.status}`);
+      if (!found && ended !== undefined) throw new Verdict(`the program ended with ${ended} and never showed ${pattern}: ${JSON.stringify(this.text)}`);
       return found;
     }, within);
   }

@@ -103,6 +103,17 @@ export const deviceTrouble = {
     const account = accountAt(provider, { device_uri: provider.deviceUri });
     const pizauth = await new Pizauth(stage, { work: account }).serve();
 
+    await stage.check('asked for while a browser is awaited, the code takes its place', async () => {
+      const old = await pizauth.askForLogin('work');
+      const { terminal, url, code } = await begin(pizauth, ['--device', 'work']);
+      const page = await person.authorise(old);
+      must(page.status >= 400 && page.status < 500, `HTTP status ${page.status}`);
+      const { stderr } = await pizauth.run('show', 'work');
+      mustEqual(LOGIN_NEEDED.exec(stderr)?.slice(1).join(' '), `${url} ${code}`, 'what show gives');
+      terminal.type('\x03');
+      await terminal.child.ended;
+    });
+
     await stage.check('refused in the browser: login says so, with exit code 1, and error_notify_cmd is told', async () => {
       const { terminal, url, code } = await begin(pizauth, ['--device', 'work']);
       await terminal.see(/waiting for the login/);

@@ -107,6 +107,15 @@ export const mixUp = {
       });
     }
 
+    await stage.check('pasted, it is refused just so', async () => {
+      const back = new URL(await elsewhere.comeBackInVain(await askWhenKnown(pizauth, 'work')));
+      back.searchParams.set('iss', `${provider.issuer}/`);
+      const { code, stderr } = await pizauth.feed(`${back}\n`, 'complete', 'work');
+      mustEqual(code, EXIT.error, 'exit code of complete');
+      mustContain(stderr, 'begin it anew', 'stderr of complete');
+      mustEqual(provider.requests.length, 0, 'requests at the token endpoint');
+    });
+
     await stage.check('the login can be begun anew, and the right one is taken', async () => {
       await person.authorise(await askWhenKnown(pizauth, 'work'));
       await mustBeActive(provider, await pizauth.token('work'));

@@ -4,9 +4,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import { must, mustContain, mustEqual, until } from '../harness.mjs';
+import { Person } from '../browser.mjs';
 import { EXIT, Pizauth } from '../pizauth.mjs';
-import { Provider, serviceClient } from '../provider.mjs';
-import { mustBeActive } from './common.mjs';
+import { Provider, confidentialClient, deviceClient, serviceClient } from '../provider.mjs';
+import { accountAt, mustBeActive } from './common.mjs';
+import { deviceAccountAt } from './device.mjs';
 
 /** What must be encoded as in a form before it becomes part of a Basic header: all of ASCII. */
 const ASCII = Array.from({ length: 0x7f - 0x20 }, (_, i) => String.fromCharCode(0x20 + i)).join('');
@@ -134,6 +136,57 @@ export const basicAuthentication = {
       must(parts.length === 2 && parts.every((part) => /^([\w.~-]|%[0-9A-F]{2})*$/.test(part)), () => `the header says ${header}`);
       mustEqual(parts.map(formDecoded).join('\n'), `${id}\n${secret}`, 'Authorization of client_auth "basic"');
       must(!basic.post, 'the secret is in the body, too');
+    });
+  },
+};
+
+export const secretFromCommand = {
+  name: 'secret from a command',
+  async play(stage, { browser }) {
+    const browsing = confidentialClient('browsing', 'first', 'basic');
+    const device = { ...deviceClient('device'), client_secret: 'first', token_endpoint_auth_method: 'client_secret_basic' };
+    const provider = await Provider.start(stage, { clients: [browsing, device] });
+    const person = await Person.sitDown(stage, browser);
+    const store = new Store(stage);
+    store.put('first');
+    const secret = { client_secret_cmd: store.command, client_auth: 'basic' };
+    const pizauth = await new Pizauth(stage, {
+      browsing: accountAt(provider, { client_id: 'browsing', ...secret }),
+      device: deviceAccountAt(provider, { client_id: 'device', ...secret }),
+    }).serve();
+    const change = (text) => {
+      for (const client of [browsing, device]) provider.register({ ...client, client_secret: text });
+      store.put(text);
+    };
+
+    await stage.check('it is not asked for before it is needed', async () => {
+      await pizauth.askForLogin('browsing');
+      must(!fs.existsSync(`${store.secret}.asked`), 'the command was run');
+    });
+
+    await stage.check('a login with a browser, whose code is exchanged with it', async () => {
+      await mustBeActive(provider, await pizauth.logIn('browsing', person));
+      mustEqual(store.asked, 1, 'how often the command was run');
+    });
+
+    await stage.check('it changes while the browser is away: the code is exchanged with the new one', async () => {
+      await pizauth.run('revoke', 'browsing');
+      const url = await pizauth.askForLogin('browsing');
+      change('second');
+      const page = await person.authorise(url);
+      mustEqual(page.status, 200, 'HTTP status');
+      await mustBeActive(provider, await pizauth.token('browsing'));
+      const answers = provider.requests.slice(-2).map(({ error, status }) => error ?? status);
+      mustEqual(answers.join(), 'invalid_client,200', 'answers of the token endpoint');
+    });
+
+    await stage.check('it changes while the code is typed in: the login goes on with the new one', async () => {
+      const terminal = pizauth.terminal(['login', 'device']);
+      const [, url, code] = await terminal.see(/\n {4}(http\S+)\n[^]*?type in the code\n\n {4}(\S+)\n/);
+      change('third');
+      await person.typeCode(url, code);
+      await terminal.end(EXIT.done, 'login');
+      await mustBeActive(provider, await pizauth.token('device'));
     });
   },
 };
