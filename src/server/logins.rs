@@ -17,7 +17,7 @@ use crate::secret::SecretText;
 use crate::server::Server;
 use crate::server::provider::{misconfigured, passing};
 use crate::server::replies::{Sought, document, unknown};
-use crate::vault::answer::{Beginning, LoginEnd, Offered, Returned, Shown};
+use crate::vault::answer::{Beginning, LoginEnd, Offered, Returned, Shown, WentWrong};
 
 impl Server {
     /// Starts a login, unless there is one or no need of one; by `grant`, or else as the account
@@ -140,10 +140,12 @@ impl Server {
                     "the provider of account '{name}' has not said yet how to log in: try again"
                 )));
             }
-            Offered::No(reason) => {
-                return Sought::Found(Reply::TryLater(format!(
-                    "no login of account '{name}' can be begun: {reason}"
-                )));
+            Offered::No(WentWrong { reason, passing }) => {
+                let told = format!("no login of account '{name}' can be begun: {reason}");
+                return Sought::Found(match passing {
+                    true => Reply::TryLater(told),
+                    false => Reply::Error(told),
+                });
             }
             Offered::Yes(offer) => offer,
         };

@@ -38,7 +38,7 @@ struct Handed {
     authority: String,
     state: HandedState,
     spent: Spent,
-    last_error: Option<(i64, String)>,
+    last_error: Option<(i64, String, bool)>,
     /// The number of a login that waits, and of the one that brought the tokens: whoever waits for
     /// its end asks the next server for it.
     #[serde(default)]
@@ -161,9 +161,10 @@ impl Vault {
             // None of the numbers that the other server gave is given to anything else.
             self.last_number = self.last_number.max(handed.login);
         }
-        entry.last_error = handed.last_error.map(|(at, reason)| LastError {
+        entry.last_error = handed.last_error.map(|(at, reason, passing)| LastError {
             at: Moment::from_millis(at),
             reason,
+            passing,
         });
         let astray = moved.leads_astray(&entry.account.authority.redirect_uri);
         let login = entry.login();
@@ -186,7 +187,7 @@ fn hand(entry: &Entry) -> Result<Handed, Busy> {
         last_error: entry
             .last_error
             .as_ref()
-            .map(|error| (error.at.as_millis(), error.reason.clone())),
+            .map(|error| (error.at.as_millis(), error.reason.clone(), error.passing)),
         login: entry.generation,
         logged_in: entry.logged_in,
     })

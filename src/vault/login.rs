@@ -10,7 +10,7 @@ use crate::oauth::token::{Failure, Grant};
 use crate::protocol;
 use crate::secret::{AuthState, DeviceCode};
 use crate::vault::Vault;
-use crate::vault::answer::{Beginning, LoggedIn, LoginEnd, Offered, Returned, Shown};
+use crate::vault::answer::{Beginning, LoggedIn, LoginEnd, Offered, Returned, Shown, WentWrong};
 use crate::vault::entry::{Entry, digest};
 use crate::vault::order::{Order, Outcome, Task, Ticket};
 use crate::vault::token::{Input, Login, Pending, Prepared, Renewal, TokenState};
@@ -66,12 +66,12 @@ impl Vault {
     #[must_use]
     pub fn offered(&self, name: &str, now: Now) -> Offered {
         let Some(entry) = self.entries.get(name) else {
-            return Offered::No("the account is no longer configured".into());
+            return Offered::No(given_up());
         };
         match &entry.state {
             TokenState::Preparing(_) => Offered::NotYet,
             TokenState::Pending(pending) => Offered::Yes(entry.offer(pending, now)),
-            _ => Offered::No(entry.reason("the login was given up")),
+            _ => Offered::No(entry.went_wrong().unwrap_or_else(given_up)),
         }
     }
 
@@ -242,6 +242,13 @@ impl Entry {
                 .is_some(),
             granted_scope: access.scope.clone(),
         })
+    }
+}
+
+fn given_up() -> WentWrong {
+    WentWrong {
+        reason: "the login was given up".into(),
+        passing: false,
     }
 }
 

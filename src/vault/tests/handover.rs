@@ -95,6 +95,7 @@ fn every_state_arrives_as_it_was() {
         old.entries.get_mut("a").unwrap().last_error = Some(LastError {
             at: at(120),
             reason: "a \"reason\"\nof two lines".into(),
+            passing: true,
         });
         // Derived as it would be after a step.
         let deadline = |vault: &Vault| {
