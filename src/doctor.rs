@@ -25,7 +25,7 @@ mod testing;
 mod who;
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -47,6 +47,10 @@ use crate::exit::Exit;
 use crate::paths::{self, RuntimePaths};
 use crate::protocol::{AccountStatus, BadReply, Reply, Request, ServerInfo, Status};
 
+/// Told to who sits there and waits.
+const WAIT: &str =
+    "asking the providers: that can take most of a minute where one does not answer\n";
+
 /// Looks at all accounts or at this one, and prints a report, as JSON where that is asked for. The
 /// exit code says whether something is wrong.
 #[must_use]
@@ -62,6 +66,9 @@ pub fn run(account: Option<&str>, as_json: bool) -> Exit {
     }
     if let Err(Some(error)) = &patient.config {
         console::say(err, &error.to_string());
+    }
+    if io::stderr().is_terminal() {
+        console::say(err, WAIT);
     }
     let findings = patient.examine(account);
     let text = match as_json {
@@ -82,6 +89,7 @@ fn deliver(text: &str, problems: usize, err: &mut dyn Write) -> Exit {
 struct Patient {
     paths: RuntimePaths,
     info: Result<ServerInfo, ClientError>,
+    /// How the accounts are; `None` where there is no server, or it does not tell.
     status: Option<Status>,
     /// Where a server has its configuration from, unless it is told otherwise.
     default_config: String,
@@ -142,6 +150,9 @@ impl Patient {
         findings.extend(server::judge(&self.info, &self.default_config));
         if let (Ok(config), Some(status)) = (&self.config, &self.status) {
             findings.extend(server::accounts(config, status));
+        }
+        if self.info.is_ok() && self.status.is_none() {
+            findings.push(server::no_status());
         }
         findings.extend(self.listeners());
         let accounts = self.accounts(only);
@@ -293,8 +304,8 @@ impl Patient {
 
 fn good_file(path: &str, config: &Config) -> String {
     match config.accounts.as_slice() {
-        [one] => format!("{path} is good, and has the account '{}'", one.name),
-        all => format!("{path} is good, and has {} accounts", all.len()),
+        [one] => format!("{path} has no mistakes, and the account '{}'", one.name),
+        all => format!("{path} has no mistakes, and {} accounts", all.len()),
     }
 }
 

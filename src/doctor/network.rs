@@ -134,8 +134,11 @@ fn judge_host(name: &str, host: &Host<'_>) -> Vec<Finding> {
     }
     findings.extend(reasons.iter().map(|reason| failed(reason, host)));
     if late && reasons.is_empty() {
-        let text = format!("{name} was not asked, since the others took too long");
-        findings.push(Finding::note(Area::Network, text).advise("try again"));
+        let text = format!("no answer of {name} has come in time");
+        findings.push(
+            Finding::note(Area::Network, text)
+                .advise("try again; with an account's name, that one alone is looked at"),
+        );
     }
     if let Some(status) = broken {
         let text = format!("{name} answers with HTTP {status}, which is an error on its side");
@@ -229,7 +232,7 @@ mod tests {
         assert_one(
             &judge(&[asked("https://b.example/", &["a"], None)]),
             Note,
-            "not asked",
+            "in time",
         );
     }
 

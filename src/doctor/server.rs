@@ -54,6 +54,15 @@ pub(super) fn judge(info: &Result<ServerInfo, ClientError>, config: &str) -> Vec
     findings
 }
 
+/// The server answers, but not this.
+pub(super) fn no_status() -> Finding {
+    Finding::problem(
+        Area::Server,
+        "the server does not tell how the accounts are",
+    )
+    .advise("try again; if it stays, restart the server")
+}
+
 /// Judges whether the server has the accounts that are in the configuration.
 pub(super) fn accounts(config: &Config, status: &Status) -> Option<Finding> {
     let written: Vec<&str> = config.accounts.iter().map(|it| it.name.as_str()).collect();
