@@ -31,6 +31,7 @@ pub use self::check::options::{Place, option_names};
 pub use self::diagnostic::Report;
 pub use self::error::{ConfigError, FileProblem};
 pub use self::load::{load, parse};
+pub use self::providers::names as provider_names;
 pub use self::redirect_uri::RedirectUri;
 use crate::secret::ClientSecret;
 

@@ -28,6 +28,8 @@ pub mod browser;
 pub mod pizauth;
 pub mod provider;
 pub mod record;
+pub mod scripted;
+pub mod terminal;
 pub mod tls;
 pub mod wait;
 
