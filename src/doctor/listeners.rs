@@ -76,17 +76,17 @@ mod tests {
         };
         let judge = |listener: &Listener| judge(std::slice::from_ref(listener), None);
         assert_one(&judge(&good), Good, "http://127.0.0.1:7 can be reached");
+        let shadowed = Listener {
+            taken_by_another: "[::1]:7".parse().ok(),
+            ..good.clone()
+        };
+        assert_one(&judge(&shadowed)[1..], Problem, "http_listen");
         let closed = Listener {
             unreachable: Some("connection refused".into()),
             is_https: true,
-            ..good.clone()
-        };
-        assert_one(&judge(&closed), Problem, "https://127.0.0.1:7 cannot");
-        let shadowed = Listener {
-            taken_by_another: "[::1]:7".parse().ok(),
             ..good
         };
-        assert_one(&judge(&shadowed)[1..], Problem, "http_listen");
+        assert_one(&judge(&closed), Problem, "https://127.0.0.1:7 cannot");
         assert_one(&super::judge(&[], Some("AB:CD")), Good, "AB:CD");
     }
 }

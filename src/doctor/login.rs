@@ -87,6 +87,7 @@ fn well(status: &AccountStatus, account: Option<&Account>, who: Who, clock: &Clo
         AccountState::Preparing | AccountState::Exchanging => {
             Finding::good(area, "is just being logged in")
         }
+        AccountState::Obtaining => Finding::good(area, "a token is just being asked for"),
         AccountState::Expired => {
             Finding::note(area, "the token has expired, and is being refreshed")
                 .advise(format!("'pizauth show --wait {name}' waits for it"))
@@ -163,6 +164,7 @@ mod tests {
         assert_one(&judged(&status(Pending)), Note, "pizauth login 'a b'");
         assert_one(&judged(&status(Exchanging)), Good, "being logged in");
         assert_one(&judged(&status(Preparing)), Good, "being logged in");
+        assert_one(&judged(&status(Obtaining)), Good, "being asked for");
         assert_one(&judged(&status(Expired)), Note, "being refreshed");
     }
 
