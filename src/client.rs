@@ -15,7 +15,7 @@ mod status;
 mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;
-mod time;
+pub(crate) mod time;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Read, Write};

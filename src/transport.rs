@@ -218,7 +218,8 @@ impl Resolver for SameThread {
         });
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let mut resolved = self.empty();
-        for address in (bare, port).to_socket_addrs()?.take(MOST_ADDRESSES) {
+        let found = (bare, port).to_socket_addrs().map_err(not_found)?;
+        for address in found.take(MOST_ADDRESSES) {
             resolved.push(address);
         }
         if resolved.is_empty() {
@@ -226,6 +227,14 @@ impl Resolver for SameThread {
         } else {
             Ok(resolved)
         }
+    }
+}
+
+/// The resolver's own errors have no number of the system's, and come down to this.
+fn not_found(error: std::io::Error) -> ureq::Error {
+    match error.raw_os_error() {
+        Some(_) => error.into(),
+        None => ureq::Error::HostNotFound,
     }
 }
 

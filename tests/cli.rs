@@ -8,7 +8,7 @@ use serde_json::Value;
 use support::*;
 
 /// Every command, with arguments that it takes.
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 16] = [
     &["server"],
     &["show", "a"],
     &["refresh", "a"],
@@ -22,6 +22,7 @@ const COMMANDS: [&[&str]; 15] = [
     &["dump"],
     &["restore"],
     &["check"],
+    &["doctor"],
     &["shutdown"],
     &["completions", "bash"],
 ];
@@ -32,7 +33,7 @@ const ACCOUNT: &str = "account \"a\" { auth_uri = \"http://localhost:1/auth\"; \
 
 /// Those that ask the server for something.
 fn clients() -> impl Iterator<Item = &'static [&'static str]> {
-    let alone = ["server", "info", "check", "completions"];
+    let alone = ["server", "info", "check", "doctor", "completions"];
     COMMANDS
         .into_iter()
         .filter(move |it| !alone.contains(&it[0]))
