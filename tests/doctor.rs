@@ -2,6 +2,7 @@
 //! provider and a configuration.
 
 #![allow(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::disallowed_methods,
     reason = "helpers of tests: a panic is how they report, and they have clocks of their own"
