@@ -181,7 +181,7 @@ enum Subcommand {
         #[arg(short, long)]
         json: bool,
     },
-    /// Forget an account's tokens
+    /// Revoke an account's tokens at the provider, where it offers that, and forget them
     Revoke {
         /// The account's name, as in the configuration file
         #[arg(value_parser = account_name)]

@@ -195,7 +195,7 @@ fn a_provider_that_revokes_tokens_of_one_kind_only_is_asked_for_both() {
     let provider = Provider::start();
     let user = with_endpoint(&provider);
     provider.rule(|it| {
-        let is_refresh = it.field("token_type_hint").as_deref() == Some("refresh_token");
+        let is_refresh = it.field("token_type_hint") == Some("refresh_token");
         Some(match is_refresh {
             true => Answer::error(400, "unsupported_token_type", "access tokens only"),
             false => Answer::of(200, "text/plain", ""),
