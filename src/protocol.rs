@@ -294,6 +294,8 @@ pub enum AccountState {
     Active,
     /// The access token has expired and is being refreshed.
     Expired,
+    /// There is no access token; a client that needs no user is asking for one.
+    Obtaining,
 }
 
 /// What the server says of itself.

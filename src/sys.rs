@@ -7,7 +7,7 @@
 mod alarm;
 /// What other systems have in its place works here too, so that it can be tried out.
 #[cfg(all(test, target_os = "linux"))]
-#[expect(dead_code, reason = "the tests use some of it")]
+#[expect(unreachable_pub, reason = "there it is for others")]
 #[path = "sys/alarm_elsewhere.rs"]
 mod alarm_elsewhere;
 mod confine;
@@ -250,6 +250,23 @@ fn limit_malloc() {
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
         libc::mallopt(libc::M_ARENA_MAX, ARENAS);
     }
+}
+
+/// How many characters fit on a line of this terminal, where it says so.
+#[expect(unsafe_code, reason = "the window's size has no safe wrapper")]
+#[must_use]
+pub fn window_width(terminal: &impl AsFd) -> Option<usize> {
+    // SAFETY: an all-zero winsize is valid.
+    let mut size: libc::winsize = unsafe { std::mem::zeroed() };
+    // SAFETY: `size` is a winsize that outlives the call.
+    let result = unsafe {
+        libc::ioctl(
+            terminal.as_fd().as_raw_fd(),
+            libc::TIOCGWINSZ,
+            &raw mut size,
+        )
+    };
+    (result == 0 && size.ws_col > 0).then(|| usize::from(size.ws_col))
 }
 
 /// How many descriptors this process may have.

@@ -36,7 +36,10 @@ impl Scene {
     fn new(tls: bool) -> Self {
         let provider = Provider::start();
         let origin = match tls {
-            true => format!("https://{}", support::tls::in_front_of(provider.address())),
+            true => format!(
+                "https://{}",
+                support::tls_front::in_front_of(provider.address())
+            ),
             false => format!("http://{}", provider.address()),
         };
         Self {
@@ -51,7 +54,7 @@ impl Scene {
             "account \"{name}\" {{ auth_uri = \"{0}/authorize\"; token_uri = \"{0}/token\"; \
              client_id = \"mail\"; ca_file = \"{1}\"; {more} }}\n",
             self.origin,
-            support::tls::ca_file().display()
+            support::tls_front::ca_file().display()
         )
     }
 

@@ -96,17 +96,13 @@ impl Facts {
 }
 
 fn server_text(text: &mut String, server: &ServerInfo, config: &str, clock: &Clock) {
-    let listeners = match server.http_listen.is_empty() {
-        true => "nowhere".to_owned(),
-        false => server.http_listen.join(", "),
-    };
     line(text, "server", &format!("running, pid {}", server.pid));
     line(text, "  version", &server.version);
     line(text, "  started", &clock.tell(&server.started_at));
     if server.config != config {
         line(text, "  configuration", &server.config);
     }
-    line(text, "  listens at", &listeners);
+    listeners(text, server);
     line(text, "  accounts", &server.accounts.to_string());
     let (held, missing): (Vec<_>, Vec<_>) = server.protections.iter().partition(|it| it.in_force);
     if !held.is_empty() {
@@ -127,6 +123,23 @@ fn server_text(text: &mut String, server: &ServerInfo, config: &str, clock: &Clo
                 server.version
             ),
         );
+    }
+}
+
+fn listeners(text: &mut String, server: &ServerInfo) {
+    match (
+        server.http_listen.is_empty(),
+        server.https_listen.is_empty(),
+    ) {
+        (true, true) => line(text, "  listens at", "nowhere"),
+        (true, false) => {}
+        (false, _) => line(text, "  listens at", &server.http_listen.join(", ")),
+    }
+    if !server.https_listen.is_empty() {
+        line(text, "  https at", &server.https_listen.join(", "));
+    }
+    if let Some(fingerprint) = &server.https_fingerprint {
+        line(text, "  certificate", &format!("SHA-256 {fingerprint}"));
     }
 }
 

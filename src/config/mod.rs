@@ -32,6 +32,7 @@ pub use self::check::options::{Place, option_names};
 pub use self::diagnostic::Report;
 pub use self::error::{ConfigError, FileProblem};
 pub use self::load::{load, load_from, parse};
+pub use self::providers::names as provider_names;
 pub use self::redirect_uri::RedirectUri;
 pub use self::trust::exposed_secrets;
 use crate::secret::ClientSecret;

@@ -172,8 +172,8 @@ pub(super) fn issuer_at(auth_uri: &Url) -> Option<&'static str> {
         .find_map(|preset| preset.issuer)
 }
 
-/// The names that are worth telling.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
+/// The names of the providers, one for each. The examples and the man page are held against these.
+pub fn names() -> impl Iterator<Item = &'static str> {
     let names = NAMES.iter().map(|(name, ..)| *name);
     names.filter(|name| *name != "mail.ru")
 }

@@ -38,8 +38,7 @@ impl Endpoints {
     #[must_use]
     pub fn written(account: &Account) -> Option<Self> {
         let authority = &account.authority;
-        let issuer = authority.issuer.as_ref();
-        if issuer.is_some_and(|issuer| issuer.discovery) {
+        if authority.issuer.as_ref().is_some_and(|it| it.discovery) {
             return None;
         }
         Some(Self {
@@ -47,10 +46,7 @@ impl Endpoints {
             token_uri: authority.token_uri.clone()?,
             device_uri: account.device_uri.clone(),
             revoke_uri: account.revoke_uri.clone(),
-            issuer: ExpectedIssuer {
-                identifier: issuer.map(|issuer| issuer.identifier.clone()),
-                promised: false,
-            },
+            issuer: ExpectedIssuer::of(account, false),
         })
     }
 
@@ -66,18 +62,12 @@ impl Endpoints {
         };
         let token_uri = or(&authority.token_uri, &metadata.token_endpoint)
             .ok_or_else(|| missing("token_endpoint", "token_uri"))?;
-        // Of many tenants' issuers, nobody knows which one answers.
-        let issuer = authority.issuer.as_ref();
-        let issuer = issuer.filter(|_| !account.dialect.issuer_template);
         let endpoints = Self {
             auth_uri: or(&authority.auth_uri, &metadata.authorization_endpoint),
             token_uri,
             device_uri: or(&account.device_uri, &metadata.device_authorization_endpoint),
             revoke_uri: or(&account.revoke_uri, &metadata.revocation_endpoint),
-            issuer: ExpectedIssuer {
-                identifier: issuer.map(|issuer| issuer.identifier.clone()),
-                promised: metadata.iss_promised,
-            },
+            issuer: ExpectedIssuer::of(account, metadata.iss_promised),
         };
         match authority.grant {
             grant if endpoints.allow(grant) => {}
@@ -97,6 +87,18 @@ impl Endpoints {
             GrantType::AuthorizationCode => self.auth_uri.is_some(),
             GrantType::DeviceCode => self.device_uri.is_some(),
             GrantType::ClientCredentials => true,
+        }
+    }
+}
+
+impl ExpectedIssuer {
+    fn of(account: &Account, promised: bool) -> Self {
+        // Where the issuer stands for many tenants, nobody knows which of theirs answers.
+        let issuer = account.authority.issuer.as_ref();
+        let issuer = issuer.filter(|_| !account.dialect.issuer_template);
+        Self {
+            identifier: issuer.map(|issuer| issuer.identifier.clone()),
+            promised,
         }
     }
 }

@@ -56,11 +56,12 @@ impl fmt::Display for WrongIssuer {
                 "the answer comes from '{came}', and '{expected}' was asked; {AGAIN}"
             ),
             Self::Missing { expected } => {
-                let expected = expected.as_deref().unwrap_or("the provider");
-                write!(
-                    f,
-                    "the answer does not say who it comes from, which '{expected}' promises to do; {AGAIN}"
-                )
+                f.write_str("the answer does not say who it comes from, which ")?;
+                match expected {
+                    Some(expected) => write!(f, "'{expected}'")?,
+                    None => f.write_str("the provider")?,
+                }
+                write!(f, " promises to do; {AGAIN}")
             }
         }
     }
@@ -126,12 +127,11 @@ mod tests {
             "the answer comes from 'https://evil [2J', and 'https://login.example/a' was asked; \
              somebody may have interfered with this login: begin it anew"
         );
-        let silent = expecting(None, true).check(None).unwrap_err();
-        assert!(
-            silent
-                .to_string()
-                .contains("'the provider' promises to do; ")
-        );
+        for (identifier, who) in [(None, "the provider"), (Some("https://a"), "'https://a'")] {
+            let silent = expecting(identifier, true).check(None).unwrap_err();
+            let said = format!("who it comes from, which {who} promises to do; ");
+            assert!(silent.to_string().contains(&said), "{silent}");
+        }
         let long = expecting(Some(ISSUER), false).check(Some(&"x".repeat(1 << 20)));
         assert!(long.unwrap_err().to_string().chars().count() < 600);
     }

@@ -3,6 +3,8 @@
 //!
 //! Reads one document. Which of its endpoints an account uses is for `endpoints` to say.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -69,6 +71,19 @@ impl MetadataFault {
         }
     }
 }
+
+impl fmt::Display for MetadataFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotThere => f.write_str(
+                "the provider publishes no metadata where they should be: is issuer right? if it is, set auth_uri and token_uri instead",
+            ),
+            Self::Passing(reason) | Self::Wrong(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for MetadataFault {}
 
 /// Where an issuer's metadata may be, to be tried in this order: as RFC 8414 section 3.1 has it,
 /// as OpenID Connect Discovery section 4 has it, and as RFC 8414 section 5 says that some have

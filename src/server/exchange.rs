@@ -122,7 +122,7 @@ impl Server {
                 let rejected = |result: &Result<Grant, PollFailure>| {
                     matches!(result, Err(PollFailure::Failed(failure)) if is_rejected(failure))
                 };
-                Ok(ask_token_endpoint(provider, &account, &request, device::parse_poll, rejected)?)
+                ask_token_endpoint(provider, &account, &request, device::parse_poll, rejected)
             });
             drop(code);
             let result = result.unwrap_or_else(|failure| Err(PollFailure::Failed(failure)));
@@ -147,7 +147,8 @@ impl Server {
                 };
                 let refresh_token = revoked.refresh_token.as_ref().map(Token::Refresh);
                 let access_token = revoked.access_token.as_ref().map(Token::Access);
-                for token in refresh_token.into_iter().chain(access_token) {
+                let tokens = refresh_token.into_iter().chain(access_token);
+                for token in tokens.filter(|token| token.is_revocable(account.dialect)) {
                     revoke_token(provider, &account, uri, token)?;
                 }
                 Ok(Some(()))

@@ -287,7 +287,9 @@ impl<D: Door> Intake<D> {
 
     /// Reads what a client has sent, and serves, parks or drops it.
     fn attend(&mut self, mut client: Client<D::Stream>) {
-        for _ in 0..READS_IN_A_ROW {
+        let mut reads = 0;
+        while reads < READS_IN_A_ROW || self.door.holds_more(&client.stream) {
+            reads += 1;
             let known = client.received.len();
             match client.read() {
                 Ok(0) => return,

@@ -7,6 +7,7 @@ mod background;
 mod confinement;
 mod control;
 mod exchange;
+mod fetched;
 mod handover;
 mod helper;
 mod intake;
@@ -31,7 +32,6 @@ mod taking;
 
 use std::fs::File;
 
-use std::net::TcpListener;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,12 +45,13 @@ use self::notifier::Notifier;
 use self::outbox::Outbox;
 use self::persister::Persister;
 use self::pool::Pool;
+use self::redirect::{Certificate, Entrance, Said};
 use self::settings::Settings;
 use self::shared::Shared;
 use self::shell::Command;
 pub use self::startup::run;
 use crate::clock::{Now, Timestamp};
-use crate::config::{Account, AccountName, Config, Listen};
+use crate::config::{Account, AccountName, Config};
 use crate::protocol::{Protection, ServerInfo};
 use crate::vault::Vault;
 use crate::vault::order::{Order, Outcome, Task, Ticket};
@@ -74,7 +75,7 @@ pub struct Server {
     /// `None` once another server has it.
     seat: Mutex<Option<Seat>>,
     control: Handle<Arc<UnixListener>>,
-    redirect: Handle<Arc<TcpListener>>,
+    redirect: Handle<Entrance>,
     /// Requests to providers.
     exchanges: Pool,
     /// Requests of clients that concern all accounts, one after another.
@@ -223,25 +224,17 @@ impl Server {
     fn reload(self: &Arc<Self>) -> Result<usize, String> {
         let config = helper::load_config(&self.config_path).map_err(|error| error.to_string())?;
         let old = self.shared.settings();
-        let moved = match &config.http_listen {
-            // This server itself would be in the way.
-            Listen::At(address) if old.redirect_addresses().contains(address) => false,
-            listen => *listen != old.config.http_listen,
-        };
-        let listeners = if moved {
-            let listeners =
-                redirect::bind(&config.http_listen).map_err(|error| error.to_string())?;
-            let listeners: Vec<Arc<TcpListener>> = listeners.into_iter().map(Arc::new).collect();
-            self.redirect.replace(listeners.clone());
-            old.close();
-            listeners
-        } else {
-            old.redirect()
-        };
+        let (redirect, moved) = old.redirect().adapt(&Said::by(&old.config), &config)?;
+        if let Some(warning) = redirect.certificate().and_then(Certificate::warning) {
+            log::warn!("{warning}");
+        }
+        self.redirect.replace(redirect.entrances());
         let accounts = config.accounts.len();
         let keeps_elsewhere = config.persist_cmd != old.config.persist_cmd;
-        let settings = Settings::new(config, listeners);
+        let settings = Settings::new(config, redirect);
         let orders = self.shared.replace_settings(settings, moved);
+        // Only now: until then a login may be begun that comes back to them.
+        old.close();
         if keeps_elsewhere {
             self.persister.changed();
         }
@@ -261,17 +254,18 @@ impl Server {
 
     fn facts(&self) -> ServerInfo {
         let settings = self.shared.settings();
+        let redirect = settings.redirect();
+        let addresses = |is_https| {
+            let addresses = redirect.addresses(is_https);
+            addresses.iter().map(ToString::to_string).collect()
+        };
         ServerInfo {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             config: self.config_path.display().to_string(),
-            http_listen: settings
-                .redirect_addresses()
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-            https_listen: Vec::new(),
-            https_fingerprint: None,
+            http_listen: addresses(false),
+            https_listen: addresses(true),
+            https_fingerprint: redirect.certificate().map(|it| it.fingerprint().into()),
             accounts: settings.config.accounts.len(),
             started_at: self.started_at.to_string(),
             protections: self.protections.clone(),

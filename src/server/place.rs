@@ -3,17 +3,16 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{Mode, umask};
 
-use crate::config::Listen;
+use crate::config::Config;
 use crate::console;
 use crate::paths::{RuntimeDir, RuntimePaths};
-use crate::server::redirect;
+use crate::server::redirect::{Listeners, Said};
 use crate::server::taking::Taken;
 use crate::sys;
 
@@ -21,7 +20,7 @@ use crate::sys;
 pub(super) struct Place {
     pub(super) lock: File,
     pub(super) control: UnixListener,
-    pub(super) redirect: Vec<TcpListener>,
+    pub(super) redirect: Listeners,
     /// The socket's path, to be removed at the end. `None` where it is not this server's to remove.
     pub(super) socket: Option<PathBuf>,
 }
@@ -34,11 +33,11 @@ impl Place {
     pub(super) fn make(
         paths: &RuntimePaths,
         dir: &RuntimeDir,
-        listen: &Listen,
+        config: &Config,
         passed: Vec<OwnedFd>,
     ) -> Result<Self, String> {
         let lock = take_lock(dir, &paths.lock)?;
-        let redirect = redirect::bind(listen).map_err(|error| text(&error))?;
+        let (redirect, _) = Listeners::default().adapt(&Said::default(), config)?;
         // Last, so that no socket is left behind where something else fails.
         let (control, socket) = match passed.into_iter().next() {
             Some(control) => (adopt(control)?, None),
@@ -61,15 +60,12 @@ impl Place {
     /// Where the configuration wants other listeners, which cannot be had.
     pub(super) fn inherit(
         paths: &RuntimePaths,
-        listen: &Listen,
+        config: &Config,
         taken: &mut Taken,
     ) -> Result<Self, String> {
-        taken.moved = !taken.has_listeners_for(listen);
-        let redirect = if taken.moved {
-            redirect::bind(listen).map_err(|error| text(&error))?
-        } else {
-            std::mem::take(&mut taken.redirect)
-        };
+        let inherited = std::mem::take(&mut taken.redirect);
+        let (redirect, moved) = inherited.adapt(&taken.handover.said, config)?;
+        taken.moved = moved;
         let failed = |error: io::Error| text(&error);
         Ok(Self {
             lock: taken.lock.try_clone().map_err(failed)?.into(),

@@ -2,17 +2,15 @@
 //! issuers and the secrets that commands print. Both are fetched when they are first needed, and
 //! anew with each configuration. Whoever asks may have to wait.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::clock::{self, Moment};
 use crate::config::{Account, ClientAuth, Config, Issuer, SecretSource};
 use crate::oauth::client::Authentication;
 use crate::oauth::endpoints::Endpoints;
 use crate::oauth::metadata::{self, Metadata, MetadataFault};
 use crate::oauth::token::{Failure, FailureKind};
 use crate::secret::{ClientSecret, SecretText};
+use crate::server::fetched::Fetched;
 use crate::server::shell::{self, Command};
 use crate::transport::Transport;
 
@@ -68,19 +66,17 @@ impl Provider {
     /// section 4).
     fn discover(&self, account: &Account, issuer: &Issuer) -> Result<Metadata, Failure> {
         let ca_file = account.ca_file.as_deref();
+        let mut fault = MetadataFault::NotThere;
         for location in metadata::locations(issuer) {
+            // Where one place cannot be reached, the others of the same host cannot.
             let response = self.transport.get(&location, ca_file).map_err(passing)?;
             match metadata::parse(issuer, account.dialect, response.answer()) {
                 Ok(metadata) => return Ok(metadata),
-                Err(MetadataFault::NotThere) => {}
-                Err(MetadataFault::Passing(reason)) => return Err(passing(reason)),
-                Err(MetadataFault::Wrong(reason)) => return Err(misconfigured(reason)),
+                Err(wrong @ MetadataFault::Wrong(_)) => return Err(failure(&wrong, issuer)),
+                Err(next) => fault = fault.or(next),
             }
         }
-        Err(misconfigured(format!(
-            "the issuer {} tells nothing of its endpoints: is it right?",
-            issuer.identifier
-        )))
+        Err(failure(&fault, issuer))
     }
 
     /// What proves the account's client.
@@ -153,87 +149,22 @@ pub(super) fn passing(reason: String) -> Failure {
     }
 }
 
+fn failure(fault: &MetadataFault, issuer: &Issuer) -> Failure {
+    match fault {
+        MetadataFault::NotThere => misconfigured(format!(
+            "the issuer {} tells nothing of its endpoints: is it right?",
+            issuer.identifier
+        )),
+        MetadataFault::Passing(reason) => passing(reason.clone()),
+        MetadataFault::Wrong(reason) => misconfigured(reason.clone()),
+    }
+}
+
 /// A failure that will not go by itself.
 pub(super) fn misconfigured(reason: String) -> Failure {
     Failure {
         kind: FailureKind::Misconfigured,
         reason,
         rotated: None,
-    }
-}
-
-/// Values that take long to come by, each fetched by one at a time and once.
-struct Fetched<V>(Mutex<HashMap<String, Arc<Mutex<Slot<V>>>>>);
-
-struct Slot<V> {
-    value: Option<Arc<V>>,
-    /// The last failure, for those who waited for it.
-    failed: Option<(Moment, FailureKind, String)>,
-}
-
-impl<V> Default for Fetched<V> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<V> Fetched<V> {
-    fn slot(&self, key: &str) -> Arc<Mutex<Slot<V>>> {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = slots.entry(key.into()).or_insert_with(|| {
-            Arc::new(Mutex::new(Slot {
-                value: None,
-                failed: None,
-            }))
-        });
-        Arc::clone(slot)
-    }
-
-    /// The value, where nobody has to be waited for.
-    fn at_hand(&self, key: &str) -> Option<Arc<V>> {
-        let slot = self.slot(key);
-        let slot = slot.try_lock().ok()?;
-        slot.value.clone()
-    }
-
-    fn get(
-        &self,
-        key: &str,
-        fetch: impl FnOnce() -> Result<V, Failure>,
-    ) -> Result<Arc<V>, Failure> {
-        let since = clock::moment();
-        let slot = self.slot(key);
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = &slot.value {
-            return Ok(Arc::clone(value));
-        }
-        // Whoever waited for somebody else's try has no better chance now.
-        if let Some((at, kind, reason)) = &slot.failed
-            && *at > since
-        {
-            return Err(Failure {
-                kind: *kind,
-                reason: reason.clone(),
-                rotated: None,
-            });
-        }
-        match fetch() {
-            Ok(value) => {
-                let value = Arc::new(value);
-                slot.value = Some(Arc::clone(&value));
-                Ok(value)
-            }
-            Err(failure) => {
-                slot.failed = Some((clock::moment(), failure.kind, failure.reason.clone()));
-                Err(failure)
-            }
-        }
-    }
-
-    /// Lets go of a value, unless it is another one by now.
-    fn forget(&self, key: &str, value: &Arc<V>) {
-        let slot = self.slot(key);
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.value.take_if(|held| Arc::ptr_eq(held, value));
     }
 }

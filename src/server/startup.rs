@@ -2,7 +2,6 @@
 //! no thread exists before the fork.
 
 use std::io::{self, Write};
-use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -16,7 +15,7 @@ use sd_notify::NotifyState;
 
 use crate::cli::ServerOptions;
 use crate::clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Listen};
 use crate::console;
 use crate::exit::Exit;
 use crate::files;
@@ -33,7 +32,7 @@ use crate::server::outbox;
 use crate::server::persister;
 use crate::server::place::{self, Place};
 use crate::server::pool::Pool;
-use crate::server::redirect::Redirect;
+use crate::server::redirect::{Certificate, Redirect};
 use crate::server::settings::Settings;
 use crate::server::shared::Shared;
 use crate::server::shell::Command;
@@ -124,10 +123,17 @@ fn prepare(options: &ServerOptions, passed: Vec<OwnedFd>) -> Result<Prepared, St
         sys::hide_memory().map_err(|error| text(&error))?;
         old = taking::take(&paths.socket)?;
     }
+    if config.https_listen != Listen::Off {
+        // So is the key of a certificate.
+        sys::hide_memory().map_err(|error| text(&error))?;
+    }
     let place = match &mut old {
-        Some(taken) => Place::inherit(&paths, &config.http_listen, taken)?,
-        None => Place::make(&paths, &dir, &config.http_listen, passed)?,
+        Some(taken) => Place::inherit(&paths, &config, taken)?,
+        None => Place::make(&paths, &dir, &config, passed)?,
     };
+    if let Some(warning) = place.redirect.certificate().and_then(Certificate::warning) {
+        console::say(&mut io::stderr(), &format!("warning: {warning}"));
+    }
     Ok(Prepared {
         config,
         config_path,
@@ -214,7 +220,7 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
     let failed = |error: io::Error| format!("cannot start the server: {}", text(&error));
     let protections = background::harden(&RuntimePaths::find().dir).map_err(failed)?;
     let listener = Arc::new(place.control);
-    let redirect: Vec<Arc<TcpListener>> = place.redirect.into_iter().map(Arc::new).collect();
+    let entrances = place.redirect.entrances();
     let (notifier, commands) = Notifier::new();
     let (end, ended) = channel();
     let (outbox, delivery) = outbox::outbox().map_err(failed)?;
@@ -227,7 +233,7 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
         Some(taken) => taken.put_into(&mut vault)?,
         None => Vec::new(),
     };
-    let settings = Settings::new(config, redirect.clone());
+    let settings = Settings::new(config, place.redirect);
     let server = Arc::new(Server {
         shared: Shared::new(vault, settings, bells, persister.clone()).map_err(failed)?,
         config_path,
@@ -258,7 +264,7 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
         Some(taken) => taken.handover.keeping,
         None => persister::restore(&server),
     };
-    let redirect = Intake::new(Redirect(Arc::clone(&server)), redirect, redirect_news);
+    let redirect = Intake::new(Redirect(Arc::clone(&server)), entrances, redirect_news);
     let control = Intake::new(Control(Arc::clone(&server)), vec![listener], control_news);
     spawn_with(&server, "persister", move |server| {
         persister::run(server, &inbox, keeping)

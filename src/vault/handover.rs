@@ -17,6 +17,7 @@ use crate::vault::Vault;
 use crate::vault::device::{DeviceLogin, Poll};
 use crate::vault::entry::{Entry, LastError};
 use crate::vault::order::{Order, Task};
+use crate::vault::reload::Moved;
 use crate::vault::snapshot::authority_digest;
 use crate::vault::spent::Spent;
 use crate::vault::token::{
@@ -37,7 +38,13 @@ struct Handed {
     authority: String,
     state: HandedState,
     spent: Spent,
-    last_error: Option<(i64, String)>,
+    last_error: Option<(i64, String, bool)>,
+    /// The number of a login that waits, and of the one that brought the tokens: whoever waits for
+    /// its end asks the next server for it.
+    #[serde(default)]
+    login: u64,
+    #[serde(default)]
+    logged_in: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -112,28 +119,29 @@ impl Vault {
         Ok(SecretText::new(text))
     }
 
-    /// Takes in what another process's vault knew. `listener_moved` where logins can no longer
-    /// come back to where they were told to.
+    /// Takes in what another process's vault knew. `moved` says which logins can no longer come
+    /// back to where they were told to.
     ///
     /// # Errors
     /// Where the text is not what [`Self::hand_over`] makes; nothing is changed then.
     pub fn take_over(
         &mut self,
         text: &str,
-        listener_moved: bool,
+        moved: impl Into<Moved>,
         now: Moment,
     ) -> Result<Vec<Order>, String> {
         // The error's own text may quote a secret.
         let handed: Vec<Handed> = serde_json::from_str(text)
             .map_err(|error| format!("its state cannot be read (column {})", error.column()))?;
+        let moved = moved.into();
         let mut orders = Vec::new();
         for handed in handed {
-            orders.extend(self.take_account(handed, listener_moved, now));
+            orders.extend(self.take_account(handed, moved, now));
         }
         Ok(orders)
     }
 
-    fn take_account(&mut self, handed: Handed, listener_moved: bool, now: Moment) -> Vec<Order> {
+    fn take_account(&mut self, handed: Handed, moved: Moved, now: Moment) -> Vec<Order> {
         let name = handed.account.clone();
         let Some(entry) = self.entries.get_mut(name.as_str()) else {
             return Vec::new();
@@ -147,11 +155,18 @@ impl Vault {
             return lost.then(announce).into_iter().collect();
         }
         entry.state = state;
-        entry.last_error = handed.last_error.map(|(at, reason)| LastError {
+        if handed.login > 0 {
+            entry.generation = handed.login;
+            entry.logged_in = handed.logged_in;
+            // None of the numbers that the other server gave is given to anything else.
+            self.last_number = self.last_number.max(handed.login);
+        }
+        entry.last_error = handed.last_error.map(|(at, reason, passing)| LastError {
             at: Moment::from_millis(at),
             reason,
+            passing,
         });
-        let astray = listener_moved && entry.account.authority.redirect_uri.port().is_none();
+        let astray = moved.leads_astray(&entry.account.authority.redirect_uri);
         let login = entry.login();
         login.map(|digest| self.logins.insert(digest, entry.account.name.clone()));
         // From here on it is a new configuration like any other.
@@ -172,7 +187,9 @@ fn hand(entry: &Entry) -> Result<Handed, Busy> {
         last_error: entry
             .last_error
             .as_ref()
-            .map(|error| (error.at.as_millis(), error.reason.clone())),
+            .map(|error| (error.at.as_millis(), error.reason.clone(), error.passing)),
+        login: entry.generation,
+        logged_in: entry.logged_in,
     })
 }
 

@@ -5,6 +5,7 @@
 
 pub mod answer;
 mod backoff;
+mod begin;
 pub mod device;
 mod entry;
 mod grant;
@@ -13,7 +14,7 @@ pub mod keeping;
 mod login;
 pub mod order;
 mod refresh;
-mod reload;
+pub mod reload;
 pub mod report;
 mod results;
 mod schedule;
@@ -25,6 +26,7 @@ mod test_support;
 #[cfg(test)]
 mod tests;
 pub mod token;
+mod transition;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -274,6 +276,7 @@ impl Vault {
                 entry.last_error = Some(LastError {
                     at: now,
                     reason: reason.into(),
+                    passing: false,
                 });
             }
             orders.extend(entry.task(effect).map(|task| entry.order(task)));

@@ -3,10 +3,10 @@
 //! Knows how logins go; what goes on beside a refresh token is in [`super::refresh`].
 
 use crate::clock::Moment;
-use crate::config::GrantType;
-use crate::oauth::authorize::{AuthorizationRequest, Callback};
-use crate::oauth::token::{Failure, FailureKind, Grant};
-use crate::vault::device::{self, DeviceLogin};
+use crate::oauth::authorize::Callback;
+use crate::oauth::token::{Failure, Grant};
+use crate::vault::begin::{authorize, obtain, prepare, prepared};
+use crate::vault::device;
 use crate::vault::grant::{self, Previous};
 use crate::vault::refresh::{
     first_failure, fresher_wanted, is_failing, probe_done, refresh_asked, refresh_done,
@@ -14,7 +14,7 @@ use crate::vault::refresh::{
 };
 use crate::vault::token::{
     Access, Active, Attempt, Effect, Event, Exchange, Exchanging, Input, Login, Means, Pending,
-    Policy, Prepared, Preparing, RenewableLogin, Renewal, Restored, TokenState, Trouble,
+    Policy, Preparing, RenewableLogin, Renewal, Restored, TokenState, Trouble,
 };
 
 /// Takes one account from `state` to what follows from `input`, and says what is to be done.
@@ -97,102 +97,6 @@ fn expired(renewal: Option<Renewal>, effects: &mut Vec<Effect>) -> TokenState {
         return TokenState::Empty;
     };
     TokenState::Expired(renewal)
-}
-
-fn authorize(
-    state: TokenState,
-    request: AuthorizationRequest,
-    now: Moment,
-    policy: &Policy,
-    effects: &mut Vec<Effect>,
-) -> TokenState {
-    let carried = match free_for_login(state, GrantType::AuthorizationCode) {
-        Ok(carried) => carried,
-        Err(state) => return state,
-    };
-    effects.push(Effect::Supersede);
-    pending(Login::Browser(request), carried, now, policy, effects)
-}
-
-/// The token to carry along, where a login by `grant` may be begun. One is enough: a second URL
-/// would make the first one useless; but one by another grant takes its place.
-fn free_for_login(state: TokenState, grant: GrantType) -> Result<Option<Access>, TokenState> {
-    match state {
-        TokenState::Empty => Ok(None),
-        TokenState::Active(Active {
-            access,
-            renewal: None,
-        }) => Ok(Some(access)),
-        TokenState::Pending(pending) if pending.login.grant() != grant => Ok(pending.carried),
-        TokenState::Preparing(preparing) if preparing.grant != grant => Ok(preparing.carried),
-        state => Err(state),
-    }
-}
-
-fn pending(
-    login: Login,
-    carried: Option<Access>,
-    now: Moment,
-    policy: &Policy,
-    effects: &mut Vec<Effect>,
-) -> TokenState {
-    if policy.remind_every.is_some() {
-        effects.push(Effect::Remind);
-    }
-    TokenState::Pending(Pending {
-        login,
-        told: now,
-        carried,
-    })
-}
-
-fn prepare(state: TokenState, grant: GrantType, effects: &mut Vec<Effect>) -> TokenState {
-    let carried = match free_for_login(state, grant) {
-        Ok(carried) => carried,
-        Err(state) => return state,
-    };
-    effects.extend([Effect::Supersede, Effect::Prepare(grant)]);
-    TokenState::Preparing(Preparing { grant, carried })
-}
-
-fn prepared(
-    state: TokenState,
-    result: Result<Prepared, Failure>,
-    now: Moment,
-    policy: &Policy,
-    effects: &mut Vec<Effect>,
-) -> TokenState {
-    let TokenState::Preparing(preparing) = state else {
-        return state;
-    };
-    let carried = preparing.carried;
-    let login = match result {
-        Ok(Prepared::Browser(request)) => Login::Browser(request),
-        Ok(Prepared::Device(authorization)) => Login::Device(DeviceLogin::new(authorization, now)),
-        Err(failure) => {
-            // What may pass is told to whoever asks for the token: there is nothing to be done.
-            if !matches!(failure.kind, FailureKind::Passing { .. }) {
-                effects.push(Effect::Report(Trouble::LoginFailed(failure.reason)));
-            }
-            return without_login(carried);
-        }
-    };
-    pending(login, carried, now, policy, effects)
-}
-
-/// There is no user to ask, so the token is asked for at once.
-fn obtain(state: TokenState, now: Moment, effects: &mut Vec<Effect>) -> TokenState {
-    let access = match state {
-        TokenState::Empty => None,
-        TokenState::Active(Active {
-            access,
-            renewal: None,
-        }) => Some(access),
-        state => return state,
-    };
-    effects.push(Effect::Supersede);
-    let renewal = Renewal::idle(Means::ClientCredentials, now);
-    refresh_asked(with_access(access, renewal), effects)
 }
 
 fn called_back(state: TokenState, callback: Callback, effects: &mut Vec<Effect>) -> TokenState {

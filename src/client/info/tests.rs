@@ -62,6 +62,25 @@ fn a_running_server_s_facts_are_added() {
 }
 
 #[test]
+fn the_certificate_can_be_compared_with_what_the_browser_shows() {
+    let mut server = server(VERSION);
+    server["https_listen"] = json!(["127.0.0.1:443", "[::1]:443"]);
+    server["https_fingerprint"] = json!("AB:CD");
+    let both = text(&facts(Ok(server.clone())));
+    let expected = "  listens at:      127.0.0.1:1234, [::1]:1234
+  https at:        127.0.0.1:443, [::1]:443
+  certificate:     SHA-256 AB:CD
+";
+    assert!(both.contains(expected), "{both}");
+    server["http_listen"] = json!([]);
+    let text = text(&facts(Ok(server)));
+    assert!(
+        !text.contains("listens at") && text.contains("https at"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_server_of_another_version_is_pointed_out() {
     let text = text(&facts(Ok(server("99.0.0"))));
     assert!(
