@@ -4,6 +4,7 @@
 
 #![cfg(target_os = "linux")]
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "tests and their helpers report by panicking"
 )]
