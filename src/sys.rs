@@ -7,7 +7,7 @@
 mod alarm;
 /// What other systems have in its place works here too, so that it can be tried out.
 #[cfg(all(test, target_os = "linux"))]
-#[allow(unreachable_pub, reason = "here it is a part of the tests")]
+#[expect(unreachable_pub, reason = "there it is for others")]
 #[path = "sys/alarm_elsewhere.rs"]
 mod alarm_elsewhere;
 mod confine;
