@@ -26,26 +26,12 @@ fn link_for_a_quick_start() {
     if !gnu_linux || variable("HOST") != variable("TARGET") {
         return;
     }
-    if glibc().is_some_and(|version| version >= PACKED_RELOCATIONS) {
-        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
-    }
     // What unwinds stacks comes out of the compiler's archive, where there is one: finding, mapping
     // and linking a shared library for it would take as long as all of the client's own work.
     let archive = output("cc", &["-print-file-name=libgcc_eh.a"]);
     if archive.is_some_and(|path| Path::new(path.trim()).is_absolute()) {
         println!("cargo::rustc-link-lib=gcc_eh");
     }
-}
-
-/// The first glibc whose dynamic linker understands packed relative relocations.
-const PACKED_RELOCATIONS: (u32, u32) = (2, 36);
-
-/// The version of this machine's glibc.
-fn glibc() -> Option<(u32, u32)> {
-    let answer = output("getconf", &["GNU_LIBC_VERSION"])?;
-    let (major, minor) = answer.trim().strip_prefix("glibc ")?.split_once('.')?;
-    let minor = minor.split('.').next()?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 fn output(program: &str, arguments: &[&str]) -> Option<String> {

@@ -91,6 +91,7 @@ fn names_a_secret(name: &str) -> bool {
     SECRET_WORDS.iter().any(|word| name.contains(word))
         || (name.starts_with("client") || name.contains("sec"))
             && name.len() < 64
+            && !is_option(&name)
             && strsim::osa_distance(&name, "client_secret") <= MAX_TYPOS
 }
 
@@ -157,6 +158,10 @@ fn value_after(text: &str, from_name: &[DefaultLexeme<u8>]) -> Range<usize> {
 /// A password before the host, and a secret in the query.
 fn inside_uri(written: &str, offset: usize) -> Vec<Range<usize>> {
     let mut found = Vec::new();
+    // Most strings have neither; looking for a single byte costs next to nothing.
+    if !written.contains('@') && !written.contains('=') {
+        return found;
+    }
     let lower = written.to_ascii_lowercase();
     if let Some(authority) = lower.find("://").map(|at| at + 3) {
         let end = lower[authority..]

@@ -4,9 +4,9 @@
 
 use std::collections::HashSet;
 
-use cfgrammar::{NewlineCache, Span};
-use lrlex::{DefaultLexeme, DefaultLexerTypes, LRLexError, LRNonStreamingLexer};
-use lrpar::{LexParseError, Lexeme as _, ParseError, ParseRepair};
+use cfgrammar::Span;
+use lrlex::{DefaultLexeme, DefaultLexerTypes, LRLexError};
+use lrpar::{LexParseError, Lexeme as _, Lexer, NonStreamingLexer, ParseError, ParseRepair};
 
 use super::ast::File;
 use super::diagnostic::{Diagnostic, Lines, quoted};
@@ -64,13 +64,36 @@ impl Damage {
     }
 }
 
+/// What was read, as the parser wants to be given it.
+struct Given<'s> {
+    text: &'s str,
+    tokens: &'s Tokens,
+}
+
+impl Lexer<DefaultLexerTypes<u8>> for Given<'_> {
+    fn iter<'a>(&'a self) -> Box<dyn Iterator<Item = Result<DefaultLexeme<u8>, LRLexError>> + 'a> {
+        Box::new(self.tokens.tokens.iter().copied().map(Ok))
+    }
+}
+
+/// The grammar's actions ask for none of this.
+impl<'s> NonStreamingLexer<'s, DefaultLexerTypes<u8>> for Given<'s> {
+    fn span_str(&self, span: Span) -> &'s str {
+        &self.text[span.start()..span.end()]
+    }
+
+    fn span_lines_str(&self, span: Span) -> &'s str {
+        self.span_str(span)
+    }
+
+    fn line_col(&self, _: Span) -> ((usize, usize), (usize, usize)) {
+        ((0, 0), (0, 0))
+    }
+}
+
 /// Parses what was read of `text`.
 pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens) -> Syntax {
-    let given: Vec<Result<_, LRLexError>> = tokens.tokens.iter().copied().map(Ok).collect();
-    // The parser never asks for lines: they are kept in `lines`.
-    let lexer: LRNonStreamingLexer<'_, '_, DefaultLexerTypes<u8>> =
-        LRNonStreamingLexer::new(text, given, NewlineCache::new());
-    let (file, errors) = is::parse(&lexer);
+    let (file, errors) = is::parse(&Given { text, tokens });
     let mut reporter = Reporter {
         text,
         lines,

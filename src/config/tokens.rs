@@ -125,6 +125,15 @@ impl Mender<'_> {
     /// A string with both its quotes.
     fn string(&mut self, token: DefaultLexeme<u8>) {
         let span = token.span();
+        let plain = |byte: u8| byte == b'\t' || (b' '..0x7f).contains(&byte) && byte != b'\\';
+        if self.text.as_bytes()[span.start()..span.end()]
+            .iter()
+            .copied()
+            .all(plain)
+        {
+            // As nearly all are.
+            return self.tokens.push(token);
+        }
         let mistakes = self.mistakes.len();
         let mut characters = self.text[span.start()..span.end()].char_indices();
         while let Some((at, character)) = characters.next() {

@@ -56,6 +56,7 @@ use crate::oauth::client::Authentication;
 use crate::oauth::endpoints::ExpectedIssuer;
 use crate::oauth::token::{self, Failure, Grant};
 use crate::protocol::ServerInfo;
+use crate::sys;
 use crate::vault::Vault;
 use crate::vault::answer::Shown;
 use crate::vault::order::{Order, Outcome, Task, Ticket};
@@ -332,6 +333,8 @@ impl Server {
             self.persister.changed();
         }
         self.carry_out(orders);
+        drop(old);
+        sys::return_memory();
         Ok(accounts)
     }
 

@@ -85,6 +85,9 @@ pub(super) fn unescape(written: &str) -> String {
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
     let inside = inside.unwrap_or(written);
+    if !inside.contains('\\') {
+        return inside.to_owned();
+    }
     let mut text = String::with_capacity(inside.len());
     let mut characters = inside.chars();
     while let Some(character) = characters.next() {
