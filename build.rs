@@ -1,17 +1,16 @@
 //! Compiles the configuration's grammar into Rust, and has the program linked so that it starts
 //! quickly.
 
+#[path = "build/grammar.rs"]
+mod grammar;
+
 use std::env;
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use cfgrammar::yacc::YaccKind;
-use lrlex::DefaultLexerTypes;
-use lrpar::CTParserBuilder;
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build/grammar.rs");
     println!("cargo::rerun-if-changed=src/config/config.y");
     link_for_a_quick_start();
     compile_grammar()
@@ -40,29 +39,11 @@ fn output(program: &str, arguments: &[&str]) -> Option<String> {
 }
 
 fn compile_grammar() -> Result<(), Box<dyn std::error::Error>> {
-    let parser = CTParserBuilder::<DefaultLexerTypes<u8>>::new()
-        .yacckind(YaccKind::Grmtools)
-        .warnings_are_errors(true)
-        .grammar_in_src_dir("config/config.y")?
-        .build()?;
-
-    // The numbers that the parser has given to the kinds of tokens, for the lexer.
-    let mut kinds: Vec<(&String, &u8)> = parser.token_map().iter().collect();
-    kinds.sort();
-    let mut source = String::new();
-    for (name, number) in &kinds {
-        writeln!(
-            source,
-            "pub(in crate::config) const N_{name}: u8 = {number};"
-        )?;
-    }
-    writeln!(source, "#[cfg(test)]")?;
-    writeln!(
-        source,
-        "pub(in crate::config) const KINDS: [(&str, u8); {}] = {kinds:?};",
-        kinds.len()
-    )?;
+    let source = std::fs::read_to_string("src/config/config.y")?;
     let directory = env::var("OUT_DIR")?;
-    std::fs::write(Path::new(&directory).join("kinds.rs"), source)?;
+    std::fs::write(
+        Path::new(&directory).join("grammar.rs"),
+        grammar::compile(&source)?,
+    )?;
     Ok(())
 }

@@ -1,9 +1,7 @@
 //! What the grammar yields: where in the source things are, and of what kind. It holds no text, so
 //! it holds no secret; and it knows nothing of what the options mean.
 
-use cfgrammar::Span;
-use lrlex::DefaultLexeme;
-use lrpar::Lexeme;
+use super::lexeme::{Lexeme, Span};
 
 /// A configuration file.
 pub(super) struct File {
@@ -65,7 +63,7 @@ pub(super) enum ScalarKind {
 }
 
 /// What a grammar action is given for a token: `Err` is one that the parser made up.
-type Token = Result<DefaultLexeme<u8>, DefaultLexeme<u8>>;
+pub(super) type Token = Result<Lexeme, Lexeme>;
 
 pub(super) fn token(token: Token) -> Scalar {
     match token {

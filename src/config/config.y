@@ -82,7 +82,7 @@ NeverParsed -> ():
   | "STRAY" { token($1); }
   ;
 %%
-use super::super::ast::{
+use super::ast::{
     Account, File, Item, Scalar, ScalarKind, Setting, Value, ValueKind, scalar, token, with,
 };
-use cfgrammar::Span;
+use super::lexeme::Span;

@@ -1,11 +1,11 @@
 //! Mistakes in a configuration file, and the text that a person reads about them. Knows lines and
 //! columns, and that some places must not be shown; knows nothing of options.
 
+use super::lexeme::Span;
 use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
-use cfgrammar::Span;
 
 use super::hide::Hidden;
 

@@ -3,12 +3,9 @@
 
 use std::ops::Range;
 
-use cfgrammar::Span;
-use lrlex::DefaultLexeme;
-use lrpar::Lexeme as _;
-
 use super::check::options::is_option;
 use super::grammar as is;
+use super::lexeme::{Lexeme, Span};
 
 /// Whoever calls a thing by one of these words, in an option, a map or a comment, means a secret.
 const SECRET_WORDS: [&str; 4] = ["secret", "passw", "sekret", "sercet"];
@@ -20,7 +17,7 @@ pub(super) struct Hidden(Vec<Range<usize>>);
 
 impl Hidden {
     /// Looks for secrets among all `tokens` of `text`, comments included.
-    pub(super) fn find(text: &str, tokens: &[DefaultLexeme<u8>]) -> Self {
+    pub(super) fn find(text: &str, tokens: &[Lexeme]) -> Self {
         let mut hidden = Vec::new();
         for (at, token) in tokens.iter().enumerate() {
             let (span, rest) = (token.span(), &tokens[at..]);
@@ -104,7 +101,7 @@ const fn is_word(kind: u8) -> bool {
 }
 
 /// The string that an unknown name is set to. The name may be what is left of `client_secret`.
-fn string_after(from_name: &[DefaultLexeme<u8>]) -> Option<Range<usize>> {
+fn string_after(from_name: &[Lexeme]) -> Option<Range<usize>> {
     let value = from_name.get(1 + usize::from(followed_by_value(from_name)))?;
     let (start, end) = (value.span().start() + 1, value.span().end());
     let closing = usize::from(value.tok_id() == is::N_STRING);
@@ -113,7 +110,7 @@ fn string_after(from_name: &[DefaultLexeme<u8>]) -> Option<Range<usize>> {
 
 /// Where a word touches a quote, the quotes on the line are out of step, and what looks like a
 /// word may be from a string: all of the line is hidden from there on.
-fn misquoted(text: &str, tokens: &[DefaultLexeme<u8>]) -> Option<Range<usize>> {
+fn misquoted(text: &str, tokens: &[Lexeme]) -> Option<Range<usize>> {
     let [first, second, ..] = tokens else {
         return None;
     };
@@ -124,17 +121,17 @@ fn misquoted(text: &str, tokens: &[DefaultLexeme<u8>]) -> Option<Range<usize>> {
     (touch && mixed).then(|| start..text[start..].find('\n').map_or(text.len(), |at| start + at))
 }
 
-fn followed_by_value(from_name: &[DefaultLexeme<u8>]) -> bool {
-    let next = from_name.get(1).map(DefaultLexeme::tok_id);
+fn followed_by_value(from_name: &[Lexeme]) -> bool {
+    let next = from_name.get(1).map(Lexeme::tok_id);
     matches!(next, Some(is::N_COLON | is::N_EQUALS))
 }
 
 /// What is to be hidden of the value that follows the name which the tokens begin with. Where it
 /// is one string, that is hidden; where it is anything else, all up to the end of the statement
 /// and of the line.
-fn value_after(text: &str, from_name: &[DefaultLexeme<u8>]) -> Range<usize> {
-    let kind = |at: usize| from_name.get(at).map(DefaultLexeme::tok_id);
-    let span = |at: usize| from_name.get(at).map(DefaultLexeme::span);
+fn value_after(text: &str, from_name: &[Lexeme]) -> Range<usize> {
+    let kind = |at: usize| from_name.get(at).map(Lexeme::tok_id);
+    let span = |at: usize| from_name.get(at).map(Lexeme::span);
     if let (true, Some(is::N_STRING), Some(string), Some(end)) =
         (followed_by_value(from_name), kind(2), span(2), kind(3))
         && matches!(end, is::N_SEMICOLON | is::N_COMMA | is::N_CLOSE_BRACE)

@@ -9,8 +9,10 @@ mod diagnostic;
 mod error;
 mod grammar;
 mod hide;
+mod lexeme;
 mod lexer;
 mod load;
+mod parser;
 pub mod redirect_uri;
 mod syntax;
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! One account: which of its options go together, and what follows from those that are not set.
 
-use cfgrammar::Span;
 use url::Url;
 
 use super::super::ast;
@@ -9,6 +8,7 @@ use super::Context;
 use super::block::Block;
 use super::options::{Key, Place, mandatory_keys};
 use super::values::Method;
+use crate::config::lexeme::Span;
 use crate::config::{
     Account, AccountName, Authority, ClientAuth, Dialect, GrantType, RedirectUri, RefreshPolicy,
     SecretSource, default,

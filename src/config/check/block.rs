@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cfgrammar::Span;
 use url::Url;
 
 use super::super::ast::Setting;
@@ -11,6 +10,7 @@ use super::super::diagnostic::{Diagnostic, quoted};
 use super::options::{COUNT, Key, Lookup, Place, look_up};
 use super::values::{self, Field, Method, Value};
 use super::{Context, misplaced_by_damage};
+use crate::config::lexeme::Span;
 use crate::config::{Listen, RedirectUri};
 use crate::secret::ClientSecret;
 

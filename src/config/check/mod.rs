@@ -13,8 +13,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cfgrammar::Span;
-
 use self::block::Block;
 use self::files::Files;
 pub(super) use self::files::without_number;
@@ -24,6 +22,7 @@ use super::diagnostic::{Diagnostic, Lines, quoted};
 use super::hide::Hidden;
 use super::syntax::Damage;
 use super::{AccountName, Config, HttpsCertificate, Listen, default};
+use crate::config::lexeme::Span;
 
 /// Where paths in a configuration start.
 pub(super) struct Directories {

@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cfgrammar::Span;
 use url::Url;
 
 use super::super::ast::{Scalar, ScalarKind, Setting, ValueKind};
@@ -12,6 +11,7 @@ use super::super::diagnostic::{Diagnostic, quoted};
 use super::super::{Listen, RedirectUri};
 use super::options::{Key, Kind};
 use super::{Context, uris};
+use crate::config::lexeme::Span;
 use crate::secret::ClientSecret;
 
 /// The longest time, a hundred years: who writes more has mistyped, and it stays far from where
