@@ -12,9 +12,11 @@ use crate::config::lexeme::Lexeme;
 const GOES_ON_FOR: usize = 3;
 /// Of several repairs the one is better that goes on for longer, looking so far.
 const LOOK_AHEAD: usize = 250;
-/// How many situations are looked at in one file: mistakes take a handful each, and a file that is
-/// something else altogether should not keep anybody waiting.
-const SITUATIONS: usize = 200_000;
+/// How many situations are looked at for one mistake: one that a person makes takes some hundreds.
+const SITUATIONS: usize = 10_000;
+/// The same for all mistakes of a file: one that is something else altogether should not keep
+/// anybody waiting.
+const SITUATIONS_IN_ALL: usize = 100_000;
 /// How many repairs are compared. More of them would not make the message any clearer.
 const REPAIRS: usize = 1_000;
 
@@ -34,7 +36,7 @@ pub(super) struct Budget(usize);
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(SITUATIONS)
+        Self(SITUATIONS_IN_ALL)
     }
 }
 
@@ -108,12 +110,13 @@ impl Search<'_> {
     /// The good situations that take the fewest changes.
     fn run(&mut self, budget: &mut Budget) -> Vec<usize> {
         let mut good = Vec::new();
+        let least = budget.0.saturating_sub(SITUATIONS);
         loop {
             while let Some(index) = self.now.pop_front() {
-                let Some(left) = budget.0.checked_sub(1) else {
+                if budget.0 == least {
                     return Vec::new();
-                };
-                budget.0 = left;
+                }
+                budget.0 -= 1;
                 if self.is_good(index) {
                     good.push(index);
                 } else {
