@@ -1,6 +1,7 @@
 //! Which places of a configuration file must not be shown: secrets, however badly they are
 //! written. It would rather hide too much than too little, and knows tokens, not the grammar.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::check::options::is_option;
@@ -12,12 +13,31 @@ const SECRET_WORDS: [&str; 4] = ["secret", "passw", "sekret", "sercet"];
 /// A name this close (in edits) to `client_secret` was meant to be it.
 const MAX_TYPOS: usize = 4;
 
-/// The places to hide, in order and apart.
-pub(super) struct Hidden(Vec<Range<usize>>);
+/// The places to hide. They are looked for when something is to be shown: a file without mistakes
+/// need not wait for that.
+pub(super) struct Hidden<'s> {
+    text: &'s str,
+    /// All tokens of the text, comments included.
+    tokens: Vec<Lexeme>,
+    /// In order and apart.
+    places: OnceCell<Vec<Range<usize>>>,
+}
 
-impl Hidden {
-    /// Looks for secrets among all `tokens` of `text`, comments included.
-    pub(super) fn find(text: &str, tokens: &[Lexeme]) -> Self {
+impl<'s> Hidden<'s> {
+    pub(super) const fn new(text: &'s str, tokens: Vec<Lexeme>) -> Self {
+        Self {
+            text,
+            tokens,
+            places: OnceCell::new(),
+        }
+    }
+
+    fn places(&self) -> &[Range<usize>] {
+        self.places.get_or_init(|| self.find())
+    }
+
+    fn find(&self) -> Vec<Range<usize>> {
+        let (text, tokens) = (self.text, &self.tokens);
         let mut hidden = Vec::new();
         for (at, token) in tokens.iter().enumerate() {
             let (span, rest) = (token.span(), &tokens[at..]);
@@ -39,13 +59,14 @@ impl Hidden {
             hidden.extend(misquoted(text, rest));
         }
         hidden.sort_by_key(|range| range.start);
-        Self(merged(hidden))
+        merged(hidden)
     }
 
     /// Whether any of `span` is hidden.
     pub(super) fn covers(&self, span: Span) -> bool {
-        let next = self.0.partition_point(|range| range.end <= span.start());
-        self.0
+        let places = self.places();
+        let next = places.partition_point(|range| range.end <= span.start());
+        places
             .get(next)
             .is_some_and(|range| range.start < span.end())
     }

@@ -63,7 +63,7 @@ impl Damage {
 }
 
 /// Parses what was read of `text`.
-pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens) -> Syntax {
+pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens<'_>) -> Syntax {
     let (file, errors) = parser::parse(&tokens.tokens);
     let mut reporter = Reporter {
         text,
@@ -96,7 +96,7 @@ pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens) -> Syntax {
 struct Reporter<'s> {
     text: &'s str,
     lines: &'s Lines,
-    tokens: &'s Tokens,
+    tokens: &'s Tokens<'s>,
     mistakes: Vec<Diagnostic>,
     damage: Vec<Span>,
     /// The last `account` among the first `seen` tokens.

@@ -8,17 +8,17 @@ use super::lexeme::{Lexeme, Span};
 use super::lexer;
 
 /// What was read of a file's text.
-pub(super) struct Tokens {
+pub(super) struct Tokens<'s> {
     /// Without comments and stray characters; each is well-formed or was reported.
     pub(super) tokens: Vec<Lexeme>,
     /// What is wrong with single tokens.
     pub(super) mistakes: Vec<Diagnostic>,
     /// What must not be shown of the text.
-    pub(super) hidden: Hidden,
+    pub(super) hidden: Hidden<'s>,
 }
 
-impl Tokens {
-    pub(super) fn read(text: &str) -> Self {
+impl<'s> Tokens<'s> {
+    pub(super) fn read(text: &'s str) -> Self {
         let raw = lexer::read(text);
         let mut mender = Mender {
             text,
@@ -29,11 +29,10 @@ impl Tokens {
         for &token in &raw {
             mender.take(token);
         }
-        let hidden = Hidden::find(text, &raw);
         Self {
             tokens: mender.tokens,
             mistakes: mender.mistakes,
-            hidden,
+            hidden: Hidden::new(text, raw),
         }
     }
 }

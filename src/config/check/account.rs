@@ -10,8 +10,8 @@ use super::options::{Key, Place, mandatory_keys};
 use super::values::Method;
 use crate::config::lexeme::Span;
 use crate::config::{
-    Account, AccountName, Authority, ClientAuth, Dialect, GrantType, RedirectUri, RefreshPolicy,
-    SecretSource, default,
+    Account, AccountName, Authority, ClientAuth, Dialect, GrantType, RefreshPolicy, SecretSource,
+    default,
 };
 
 /// Checks `account`, whose name is `name` unless that was no good. `None` where something of it is
@@ -74,7 +74,7 @@ fn authority(block: &mut Block) -> Option<Authority> {
     let auth_uri_fields = login_hint.into_iter().chain(fields).collect();
     let redirect_uri = match block.take_redirect(Key::RedirectUri) {
         Some(uri) => uri,
-        None => RedirectUri::parse(default::REDIRECT_URI).ok()?,
+        None => default::redirect_uri()?,
     };
     Some(Authority {
         auth_uri: Some(block.endpoint(Key::AuthUri)?.clone()),

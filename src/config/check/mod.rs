@@ -38,7 +38,7 @@ pub(super) struct Source<'s> {
     pub(super) text: &'s str,
     pub(super) lines: &'s Lines,
     /// What must not be shown.
-    pub(super) hidden: &'s Hidden,
+    pub(super) hidden: &'s Hidden<'s>,
     /// Where the syntax is at fault.
     pub(super) damage: &'s Damage,
 }
