@@ -53,3 +53,32 @@ fn ignore_closed_pipes() {
     // SAFETY: ignoring a signal runs no code.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(unsafe_code, reason = "it is given what the C library gives")]
+    fn run(program: impl FnOnce(Vec<OsString>) -> i32 + std::panic::UnwindSafe) -> i32 {
+        let arguments = [c"pizauth".as_ptr(), c"\xff ".as_ptr(), std::ptr::null()];
+        // SAFETY: there are two texts, and they live as long as the process.
+        unsafe { run_program(2, arguments.as_ptr(), program) }
+    }
+
+    #[test]
+    fn arguments_are_taken_as_they_are() {
+        let code = run(|arguments| {
+            assert_eq!(
+                arguments,
+                [OsStr::new("pizauth"), OsStr::from_bytes(b"\xff ")]
+            );
+            7
+        });
+        assert_eq!(code, 7);
+    }
+
+    #[test]
+    fn a_panic_has_the_exit_code_that_it_has_elsewhere() {
+        assert_eq!(run(|_| panic!("on purpose")), PANICKED);
+    }
+}

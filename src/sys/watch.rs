@@ -151,3 +151,55 @@ mod imp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    use super::*;
+
+    const SOON: Option<Duration> = Some(Duration::from_secs(10));
+    const NOW: Option<Duration> = Some(Duration::ZERO);
+
+    #[test]
+    fn whoever_speaks_is_heard_and_whoever_only_waits_is_noticed_when_gone() {
+        let mut watch = Watch::new().unwrap();
+        let (mut speaker, heard) = UnixStream::pair().unwrap();
+        let (mut waiter, awaited) = UnixStream::pair().unwrap();
+        watch.add(&heard, Interest::Readable).unwrap();
+        watch.add(&awaited, Interest::Gone).unwrap();
+        assert!(watch.wait(NOW).unwrap().is_empty());
+
+        speaker.write_all(b"a").unwrap();
+        waiter.write_all(b"a").unwrap();
+        assert_eq!(watch.wait(SOON).unwrap(), [heard.as_raw_fd()]);
+
+        watch.remove(&heard);
+        assert!(watch.wait(NOW).unwrap().is_empty());
+        drop(waiter);
+        assert_eq!(watch.wait(SOON).unwrap(), [awaited.as_raw_fd()]);
+    }
+
+    #[test]
+    fn all_are_reported_however_many_there_are() {
+        let mut watch = Watch::new().unwrap();
+        let pairs: Vec<_> = (0..150).map(|_| UnixStream::pair().unwrap()).collect();
+        for (speaker, heard) in &pairs {
+            watch.add(heard, Interest::Readable).unwrap();
+            (&*speaker).write_all(b"a").unwrap();
+        }
+        let mut left = pairs.len();
+        while left > 0 {
+            let ready = watch.wait(SOON).unwrap();
+            assert!(!ready.is_empty());
+            for number in ready {
+                let pair = pairs.iter().find(|(_, heard)| heard.as_raw_fd() == number);
+                watch.remove(&pair.unwrap().1);
+                left -= 1;
+            }
+        }
+    }
+}
