@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::fmt::{Debug, Write as _};
 
+use cfgrammar::yacc::ast::ASTWithValidityInfo;
 use cfgrammar::yacc::{YaccGrammar, YaccKind};
 use cfgrammar::{PIdx, RIdx, Symbol, TIdx};
 use lrtable::{Action, Minimiser, StIdx, StateTable, from_yacc};
@@ -13,15 +14,21 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The Rust of a grammar.
 pub(crate) fn compile(source: &str) -> Result<String> {
-    let grammar: Grammar = YaccGrammar::new_with_storaget(YaccKind::Grmtools, source)
+    let parsed = ASTWithValidityInfo::new(YaccKind::Grmtools, source);
+    let warnings = parsed.ast().warnings();
+    if !warnings.is_empty() {
+        return Err(format!("{warnings:?}").into());
+    }
+    let grammar: Grammar = YaccGrammar::new_from_ast_with_validity_info(&parsed)
         .map_err(|errors| format!("{errors:?}"))?;
-    let (_, table) = from_yacc(&grammar, Minimiser::Pager)?;
+    let (graph, table) = from_yacc(&grammar, Minimiser::Pager)?;
     if table.conflicts().is_some() {
         return Err("the grammar is ambiguous".into());
     }
     let mut text = String::new();
     tokens(&grammar, &mut text)?;
-    tables(&grammar, &table, &mut text)?;
+    let states: Vec<StIdx<u8>> = graph.iter_stidxs().collect();
+    tables(&grammar, &table, &states, &mut text)?;
     values(&grammar, &mut text)?;
     actions(&grammar, &mut text)?;
     text.push_str(grammar.programs().as_deref().unwrap_or_default());
@@ -56,11 +63,14 @@ fn tokens(grammar: &Grammar, text: &mut String) -> Result<()> {
     )
 }
 
-fn tables(grammar: &Grammar, table: &StateTable<u8>, text: &mut String) -> Result<()> {
-    let (graph, _) = from_yacc(grammar, Minimiser::Pager)?;
+fn tables(
+    grammar: &Grammar,
+    table: &StateTable<u8>,
+    states: &[StIdx<u8>],
+    text: &mut String,
+) -> Result<()> {
     let tokens = usize::from(grammar.tokens_len().0);
     let rules = usize::from(grammar.rules_len().0);
-    let states: Vec<StIdx<u8>> = graph.iter_stidxs().collect();
     let action = |state, token| match table.action(state, token) {
         Action::Error => "Do::Fail".to_owned(),
         Action::Accept => "Do::Accept".to_owned(),
@@ -72,7 +82,7 @@ fn tables(grammar: &Grammar, table: &StateTable<u8>, text: &mut String) -> Resul
         text,
         "pub(in crate::config) static ACTIONS: [[Do; {tokens}]; {count}] = ["
     )?;
-    for &state in &states {
+    for &state in states {
         let row: Vec<String> = grammar
             .iter_tidxs()
             .map(|token: TIdx<u8>| action(state, token))
