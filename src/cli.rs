@@ -3,13 +3,18 @@
 //! Knows no sockets and no configuration. Everything that can be wrong with arguments alone is
 //! found here, before anything is done.
 
+mod interactive;
+
 use std::ffi::OsString;
 use std::io::{Write, stderr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum, ValueHint};
 
+pub use self::interactive::{Format, GitOptions, LoginOptions};
+use self::interactive::{URL_IN_ARGUMENTS, is_redirect, mistake_in, user_name};
 use crate::console::{self, Stdout};
 use crate::exit::Exit;
 use crate::protocol::{MAX_TIME, is_account_name};
@@ -21,6 +26,13 @@ pub enum Command {
     Server(ServerOptions),
     /// Look for mistakes in the configuration (`-c`, or where it is by default).
     Check(Option<PathBuf>),
+    /// Look at everything that a token depends on, and say what is wrong.
+    Doctor {
+        /// Look at this account alone.
+        account: Option<String>,
+        /// Print JSON.
+        json: bool,
+    },
     /// Print completions for this shell.
     Completions(Shell),
     /// Ask the server for something, or about it.
@@ -51,6 +63,12 @@ pub enum ClientCommand {
     Show(ShowOptions),
     /// Refresh an account's token, or start a login.
     Refresh(AccountOptions),
+    /// Log in, and wait for it.
+    Login(LoginOptions),
+    /// Finish a login, of this account where one is named, with the URL that the browser ended at.
+    Complete(Option<String>),
+    /// Answer git.
+    GitCredential(GitOptions),
     /// Have the server read its configuration again.
     Reload,
     /// Print every account's state; as JSON where `true`.
@@ -88,6 +106,12 @@ pub struct ShowOptions {
     /// Print only a token that is valid for this time at least
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub min_valid: Option<Duration>,
+    /// Print the token as this
+    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    pub format: Format,
+    /// Whom to log in as at the mail server; for the two SASL formats
+    #[arg(long, value_name = "NAME", value_parser = user_name)]
+    pub user: Option<String>,
     /// The account.
     #[command(flatten)]
     pub account: AccountOptions,
@@ -133,6 +157,16 @@ enum Subcommand {
     Show(ShowOptions),
     /// Refresh an account's token; start a login if there is none
     Refresh(AccountOptions),
+    /// Log in: open the browser, wait, and tell how it ended
+    Login(LoginOptions),
+    /// Finish a login with the URL that a browser elsewhere ended at, read from standard input
+    Complete {
+        /// The account's name; without it, the URL says whose login it is
+        #[arg(value_parser = account_name)]
+        account: Option<String>,
+    },
+    /// Give git a token as a password: a credential helper
+    GitCredential(GitOptions),
     /// Have the server read its configuration again
     Reload,
     /// Show every account's state, next refresh and last error
@@ -147,7 +181,7 @@ enum Subcommand {
         #[arg(short, long)]
         json: bool,
     },
-    /// Forget an account's tokens
+    /// Revoke an account's tokens at the provider, where it offers that, and forget them
     Revoke {
         /// The account's name, as in the configuration file
         #[arg(value_parser = account_name)]
@@ -163,6 +197,15 @@ enum Subcommand {
         #[arg(short = 'c', value_name = "FILE", value_hint = ValueHint::FilePath)]
         config: Option<PathBuf>,
     },
+    /// Find out why there is no token: configuration, server, network, clock and logins
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Look at this account alone
+        #[arg(value_parser = account_name)]
+        account: Option<String>,
+    },
     /// End the server
     Shutdown,
     /// Print completions for a shell
@@ -177,9 +220,13 @@ impl From<Subcommand> for Command {
         Self::Client(match subcommand {
             Subcommand::Server(options) => return Self::Server(options),
             Subcommand::Check { config } => return Self::Check(config),
+            Subcommand::Doctor { json, account } => return Self::Doctor { account, json },
             Subcommand::Completions { shell } => return Self::Completions(shell),
             Subcommand::Show(options) => ClientCommand::Show(options),
             Subcommand::Refresh(options) => ClientCommand::Refresh(options),
+            Subcommand::Login(options) => ClientCommand::Login(options),
+            Subcommand::Complete { account } => ClientCommand::Complete(account),
+            Subcommand::GitCredential(options) => ClientCommand::GitCredential(options),
             Subcommand::Reload => ClientCommand::Reload,
             Subcommand::Status { json } => ClientCommand::Status(json),
             Subcommand::Info { json } => ClientCommand::Info(json),
@@ -250,14 +297,34 @@ fn plain_show(arguments: &[OsString]) -> Option<Command> {
     Some(Command::Client(ClientCommand::Show(ShowOptions {
         wait: None,
         min_valid: None,
+        format: Format::Token,
+        user: None,
         account: AccountOptions { hide_url, account },
     })))
 }
 
 fn interpret(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
+    refuse_url(&arguments)?;
     let mut matches = command().try_get_matches_from(arguments)?;
     let subcommand = <Subcommand as clap::FromArgMatches>::from_arg_matches_mut(&mut matches)?;
+    if let Subcommand::Show(options) = &subcommand
+        && let Some((kind, mistake)) = mistake_in(options)
+    {
+        return Err(command().error(kind, mistake));
+    }
     Ok(subcommand.into())
+}
+
+/// Refuses a URL with a code among the arguments of `complete`, without repeating it.
+fn refuse_url(arguments: &[OsString]) -> Result<(), clap::Error> {
+    let [_, name, rest @ ..] = arguments else {
+        return Ok(());
+    };
+    let has_url = |it: &OsString| it.to_str().is_some_and(is_redirect);
+    if name != "complete" || !rest.iter().any(has_url) {
+        return Ok(());
+    }
+    Err(command().error(ErrorKind::UnknownArgument, URL_IN_ARGUMENTS))
 }
 
 /// Prints what clap has to say: help and the version on standard output, the rest on the other.

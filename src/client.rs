@@ -4,22 +4,27 @@
 //! server behind the socket, nor of the configuration.
 
 mod connection;
+mod git;
 mod info;
+mod inlet;
+mod line;
+mod login;
+mod pasted;
+mod sasl;
 mod status;
+mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;
-mod time;
+pub(crate) mod time;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
 
-use zeroize::Zeroizing;
-
-use crate::cli::ClientCommand;
+use crate::cli::{ClientCommand, Format};
 use crate::console::{self, Stdout, describe, say};
 use crate::exit::Exit;
-use crate::paths::RuntimePaths;
+use crate::paths::control_socket;
 use crate::protocol::{BadReply, MAX_DUMP, Reply, Request, Wanted};
 use crate::secret::SecretText;
 use crate::sys::MAX_SOCKET_PATH;
@@ -35,11 +40,18 @@ pub fn run(command: ClientCommand) -> Exit {
                 wait: options.wait,
                 min_valid: options.min_valid.unwrap_or_default(),
             };
-            return answer(&Request::Show(wanted), options.account.hide_url, err);
+            let form = Form {
+                format: options.format,
+                user: options.user.unwrap_or_default(),
+            };
+            return show(wanted, &form, options.account.hide_url, err);
         }
         ClientCommand::Refresh(options) => {
             return answer(&Request::Refresh(options.account), options.hide_url, err);
         }
+        ClientCommand::Login(options) => return login::run(&options, err),
+        ClientCommand::Complete(account) => return login::complete(account.as_deref(), err),
+        ClientCommand::GitCredential(options) => return git::run(&options, &mut Stdout, err),
         ClientCommand::Status(json) => return status(json, err),
         ClientCommand::Info(json) => return info::run(json, &mut Stdout, err),
         ClientCommand::Restore => match read_dump(err) {
@@ -55,6 +67,23 @@ pub fn run(command: ClientCommand) -> Exit {
         ClientCommand::Shutdown => Request::Shutdown,
     };
     answer(&request, false, err)
+}
+
+/// What a token is printed as.
+struct Form {
+    format: Format,
+    user: String,
+}
+
+fn show(wanted: Wanted, form: &Form, hide_url: bool, err: &mut dyn Write) -> Exit {
+    match exchange(&Request::Show(wanted)) {
+        Ok(Reply::Token(token)) => {
+            let text = sasl::written(form.format, &form.user, token.expose());
+            console::document(&text, &mut Stdout, err)
+        }
+        Ok(reply) => perform(&reply, hide_url, &mut Stdout, err),
+        Err(error) => fail(&error, err),
+    }
 }
 
 /// Sends a request and does what the reply says.
@@ -75,19 +104,15 @@ fn fail(error: &ClientError, err: &mut dyn Write) -> Exit {
 /// # Errors
 /// If there is none, or it does not answer.
 pub fn exchange(request: &Request) -> Result<Reply, ClientError> {
-    let paths = RuntimePaths::find();
-    connection::exchange(&paths.socket, request, &connection::LIMITS)
+    connection::exchange(&control_socket(), request, &connection::LIMITS)
 }
 
 /// Turns a reply into output, messages and an exit code.
 pub fn perform(reply: &Reply, hide_url: bool, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     match reply {
         Reply::Token(token) => {
-            let token = token.expose();
             // The token and its newline in one write, from a buffer that is wiped.
-            let mut line = Zeroizing::new(String::with_capacity(token.len() + 1));
-            line.push_str(token);
-            line.push('\n');
+            let line = sasl::written(Format::Token, "", token.expose());
             console::document(&line, out, err)
         }
         Reply::Document(text) => console::document(text.expose(), out, err),
@@ -233,7 +258,8 @@ impl fmt::Display for ClientError {
             Self::NotOurs(path, uid) => write!(
                 f,
                 "the server at '{}' is run by the user with id {uid} and is not trusted: \
-                 use XDG_RUNTIME_DIR to name the right directory",
+                 use XDG_RUNTIME_DIR to name the right directory, or PIZAUTH_SOCKET the right \
+                 socket",
                 path.display()
             ),
             Self::Talk(error) => {

@@ -10,6 +10,10 @@ use std::ffi::{c_char, c_int};
 
 use pizauth::sys::run_program;
 
+/// A server's secrets pass through many buffers; none of them is left as it is.
+#[global_allocator]
+static ALLOCATOR: pizauth::sys::Wiping = pizauth::sys::Wiping;
+
 /// The beginning of the process.
 // SAFETY: no other symbol has this name.
 #[unsafe(no_mangle)]

@@ -12,7 +12,6 @@ use std::path::Path;
 const PIZAUTH_1: &str = include_str!("../pizauth.1");
 const PIZAUTH_CONF_5: &str = include_str!("../pizauth.conf.5");
 const README: &str = include_str!("../README.md");
-const EXAMPLE: &str = include_str!("../examples/pizauth.conf");
 const SERVICE: &str = include_str!("../share/systemd/pizauth.service");
 const SOCKET: &str = include_str!("../share/systemd/pizauth.socket");
 const AGENT: &str = include_str!("../share/launchd/pizauth.plist");
@@ -30,6 +29,9 @@ account "a" {
 const GLOBAL: &str = "GLOBAL SETTINGS";
 const BOTH: &str = "SETTINGS OF BOTH KINDS";
 const ACCOUNT: &str = "SETTINGS OF ACCOUNTS";
+
+/// The section with the presets.
+const PROVIDERS: &str = "PROVIDERS";
 
 type Names = BTreeSet<String>;
 
@@ -79,6 +81,89 @@ fn every_setting_is_described() {
 }
 
 #[test]
+fn every_provider_is_described() {
+    let part = section(PIZAUTH_CONF_5, PROVIDERS);
+    let items = part.lines().filter_map(|line| line.strip_prefix(".It Li "));
+    let described: Names = names(items.flat_map(|item| item.split(" , ")));
+    let mut known = names(pizauth::config::provider_names());
+    known.extend(names(["microsoft:TENANT", "gitlab:HOST"]));
+    assert_eq!(described, known);
+}
+
+/// The endpoints that the manual names for a provider are those that its preset fills in.
+#[test]
+fn every_endpoint_of_a_provider_is_told() {
+    let part = section(PIZAUTH_CONF_5, PROVIDERS);
+    // Several names may share what follows the last of them.
+    let mut sharing = Vec::new();
+    let mut checked = 0;
+    for item in part.split(".It Li ").skip(1) {
+        let (name, text) = item.split_once('\n').unwrap();
+        sharing.push(name);
+        if text.is_empty() {
+            continue;
+        }
+        for name in sharing.drain(..) {
+            assert_eq!(told_endpoints(name, text), preset_endpoints(name), "{name}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "the providers are not found");
+}
+
+fn told_endpoints(name: &str, text: &str) -> BTreeMap<String, String> {
+    let place = match name {
+        "microsoft" => "common",
+        "microsoft-work" => "organizations",
+        "microsoft-personal" => "consumers",
+        _ => "",
+    };
+    let host = if name == "gitlab" {
+        "gitlab.com"
+    } else {
+        "HOST"
+    };
+    let items = text.split(".It Ic ").skip(1).map(|item| {
+        let (key, value) = item.split_once("\n.Li ").unwrap();
+        let value = value
+            .lines()
+            .next()
+            .unwrap()
+            .replace("//HOST/", &format!("//{host}/"));
+        let value = match place {
+            "" => value,
+            _ => value.replace("TENANT", place),
+        };
+        (key.to_owned(), value)
+    });
+    items.collect()
+}
+
+fn preset_endpoints(name: &str) -> BTreeMap<String, String> {
+    // Stand-ins that are valid, and put back in what they were made into.
+    let valid = name
+        .replace("TENANT", "tenant.example")
+        .replace("HOST", "host.example");
+    let source = format!("account \"a\" {{ provider = \"{valid}\"; client_id = \"id\"; }}");
+    let config = pizauth::config::parse(&source, name).unwrap();
+    let account = &config.accounts[0];
+    let endpoints = [
+        ("auth_uri", &account.authority.auth_uri),
+        ("token_uri", &account.authority.token_uri),
+        ("device_uri", &account.device_uri),
+        ("revoke_uri", &account.revoke_uri),
+    ];
+    let known = endpoints.into_iter().filter_map(|(key, uri)| {
+        let uri = uri.as_ref()?.as_str();
+        let uri = uri
+            .replace("tenant.example", "TENANT")
+            .replace("host.example", "HOST");
+        Some((key.to_owned(), uri))
+    });
+    known.collect()
+}
+
+#[test]
 fn the_manual_mentions_nothing_that_does_not_exist() {
     let (commands, settings) = (program(), settings());
     for page in [PIZAUTH_1, PIZAUTH_CONF_5] {
@@ -116,8 +201,6 @@ fn every_command_line_shown_is_one() {
 
 #[test]
 fn every_configuration_shown_is_valid() {
-    assert_valid(EXAMPLE, "examples/pizauth.conf");
-
     let complete = fenced(README, "conf pizauth.conf");
     let settings = fenced(README, "conf");
     assert!(
@@ -131,10 +214,14 @@ fn every_configuration_shown_is_valid() {
         assert_valid(&format!("{example}{AN_ACCOUNT}"), "README.md");
     }
 
-    let manual = displays(section(PIZAUTH_CONF_5, "EXAMPLES"));
-    assert!(manual.len() >= 2, "the manual's examples are not found");
-    for example in &manual {
-        assert_valid(example, "pizauth.conf.5");
+    let first = displays(section(PIZAUTH_CONF_5, "DESCRIPTION"));
+    assert_valid(&first[0], "pizauth.conf.5");
+    for (heading, least) in [("EXAMPLES", 2), (PROVIDERS, 1)] {
+        let manual = displays(section(PIZAUTH_CONF_5, heading));
+        assert!(manual.len() >= least, "{heading}: no examples are found");
+        for example in &manual {
+            assert_valid(example, "pizauth.conf.5");
+        }
     }
     let keeping = displays(section(PIZAUTH_CONF_5, "KEEPING TOKENS"));
     assert!(keeping.len() >= 3, "the manual's commands are not found");
@@ -155,6 +242,35 @@ fn what_keeps_tokens_is_the_same_everywhere() {
     for example in shown {
         let known = manual.iter().any(|known| known.trim() == example.trim());
         assert!(known, "not in pizauth.conf(5): {example}");
+    }
+}
+
+/// Every preset is shown in a file of its own, and so is every other way to log in.
+#[test]
+fn every_example_file_is_valid() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut shown = String::new();
+    let mut names = Names::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "conf") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert_valid(&text, &name);
+        // A client id that looks real would be tried, and is somebody's.
+        let ids = text.matches("client_id = \"YOUR-").count();
+        assert_eq!(ids, text.matches("client_id = ").count(), "{name}");
+        shown.push_str(&text);
+        names.insert(name);
+    }
+    for provider in pizauth::config::provider_names() {
+        let is_shown = shown.contains(&format!("\"{provider}\""));
+        assert!(is_shown, "no example is about \"{provider}\"");
+    }
+    for other in ["issuer", "device_code", "client_credentials"] {
+        assert!(names.contains(other), "examples/{other}.conf is missing");
     }
 }
 

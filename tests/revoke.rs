@@ -125,3 +125,83 @@ fn a_token_that_has_expired_is_forgotten_too() {
     assert!(user.status("a").get("last_error").is_none());
     assert_eq!(events.wait_for_lines(2), ["a token_new", "a token_revoked"]);
 }
+
+fn with_endpoint(provider: &Provider) -> Pizauth {
+    let uri = provider.token_uri().replace("/token", "/revoke");
+    let account = provider.account("a", &format!("revoke_uri = \"{uri}\";"));
+    let mut user = Pizauth::with_config(&account);
+    user.start_foreground();
+    log_in(provider, &user.url("a"));
+    user.token("a");
+    user
+}
+
+#[test]
+fn the_provider_revokes_the_refresh_token_first() {
+    let provider = Provider::start();
+    let user = with_endpoint(&provider);
+    let (refresh, access) = (provider.refresh_token(), provider.last_token());
+    provider.rule(|_| Some(Answer::of(200, "text/plain", "")));
+    let run = user.run(&["revoke", "a"]).expect(0);
+    assert!(run.err.contains("the provider has revoked"), "{run:?}");
+    let requests = provider.requests();
+    let told: Vec<_> = requests[1..]
+        .iter()
+        .map(|it| {
+            (
+                it.line.as_str(),
+                it.field("token"),
+                it.field("token_type_hint"),
+            )
+        })
+        .collect();
+    let line = "POST /revoke HTTP/1.1";
+    assert_eq!(
+        told,
+        [
+            (line, Some(&*refresh), Some("refresh_token")),
+            (line, Some(&*access), Some("access_token")),
+        ]
+    );
+}
+
+#[test]
+fn what_the_provider_does_not_confirm_is_forgotten_all_the_same() {
+    let provider = Provider::start();
+    let user = with_endpoint(&provider);
+    let gate = provider.gate();
+    let answer = Answer::error(503, "server_error", "later").after(&gate);
+    provider.rule(move |_| Some(answer.clone()));
+    std::thread::scope(|scope| {
+        let revoking = scope.spawn(|| user.run(&["revoke", "a"]));
+        wait_until("the token is gone", || user.state("a") == "empty");
+        gate.open();
+        let run = revoking.join().unwrap().expect(1);
+        assert!(run.err.contains("has not confirmed"), "{run:?}");
+        assert!(run.err.contains("HTTP 503"), "{run:?}");
+    });
+    let user = {
+        provider.behave();
+        with_endpoint(&provider)
+    };
+    provider.go_down();
+    let run = user.run(&["revoke", "a"]).expect(1);
+    assert!(run.err.contains("refuses the connection"), "{run:?}");
+    assert_eq!(user.state("a"), "empty");
+}
+
+#[test]
+fn a_provider_that_revokes_tokens_of_one_kind_only_is_asked_for_both() {
+    let provider = Provider::start();
+    let user = with_endpoint(&provider);
+    provider.rule(|it| {
+        let is_refresh = it.field("token_type_hint") == Some("refresh_token");
+        Some(match is_refresh {
+            true => Answer::error(400, "unsupported_token_type", "access tokens only"),
+            false => Answer::of(200, "text/plain", ""),
+        })
+    });
+    let run = user.run(&["revoke", "a"]).expect(1);
+    assert!(run.err.contains("access tokens only"), "{run:?}");
+    assert_eq!(provider.requests().len(), 3, "login, and two to revoke");
+}

@@ -33,6 +33,8 @@ fn shown(hide_url: bool, name: &str) -> ShowOptions {
     ShowOptions {
         wait: None,
         min_valid: None,
+        format: Format::Token,
+        user: None,
         account: account(hide_url, name),
     }
 }
@@ -41,7 +43,31 @@ fn waiting(wait: Option<u64>, min_valid: Option<u64>) -> ShowOptions {
     ShowOptions {
         wait: wait.map(Duration::from_secs),
         min_valid: min_valid.map(Duration::from_secs),
-        account: account(false, "work"),
+        ..shown(false, "work")
+    }
+}
+
+fn formatted(format: Format, user: Option<&str>) -> ShowOptions {
+    ShowOptions {
+        format,
+        user: user.map(str::to_owned),
+        ..shown(false, "work")
+    }
+}
+
+fn login(flag: &str) -> LoginOptions {
+    LoginOptions {
+        paste: flag == "--paste",
+        device: flag == "--device",
+        no_browser: flag == "--no-browser",
+        account: "work".into(),
+    }
+}
+
+fn git(account: Option<&str>, operation: &str) -> GitOptions {
+    GitOptions {
+        account: account.map(str::to_owned),
+        operation: operation.to_owned(),
     }
 }
 
@@ -66,7 +92,38 @@ fn every_command_is_understood() {
             Show(waiting(None, Some(86400))),
         ),
         (&["show", "-u", "--", "-u"], Show(shown(true, "-u"))),
+        (
+            &["show", "--format=header", "work"],
+            Show(formatted(Format::Header, None)),
+        ),
+        (
+            &["show", "--format", "xoauth2", "--user", "me", "work"],
+            Show(formatted(Format::Xoauth2, Some("me"))),
+        ),
+        (
+            &["show", "work", "--user=a,b", "--format=oauthbearer"],
+            Show(formatted(Format::Oauthbearer, Some("a,b"))),
+        ),
         (&["refresh", "-u", "work"], Refresh(account(true, "work"))),
+        (&["login", "work"], Login(login(""))),
+        (&["login", "--paste", "work"], Login(login("--paste"))),
+        (&["login", "work", "--device"], Login(login("--device"))),
+        (
+            &["login", "--no-browser", "work"],
+            Login(login("--no-browser")),
+        ),
+        (&["complete"], Complete(None)),
+        (&["complete", "work"], Complete(Some("work".into()))),
+        (&["complete", "a=b"], Complete(Some("a=b".into()))),
+        (&["git-credential", "get"], GitCredential(git(None, "get"))),
+        (
+            &["git-credential", "--account", "work", "erase"],
+            GitCredential(git(Some("work"), "erase")),
+        ),
+        (
+            &["git-credential", "capability"],
+            GitCredential(git(None, "capability")),
+        ),
         (&["reload"], Reload),
         (&["status"], Status(false)),
         (&["status", "--json"], Status(true)),
@@ -88,6 +145,17 @@ fn every_command_is_understood() {
     assert_eq!(interpreted(&["check"]), Command::Check(None));
     let named = interpreted(&["check", "-c", "my.conf"]);
     assert_eq!(named, Command::Check(Some("my.conf".into())));
+    let doctor = |account: Option<&str>, json| Command::Doctor {
+        account: account.map(str::to_owned),
+        json,
+    };
+    assert_eq!(interpreted(&["doctor"]), doctor(None, false));
+    assert_eq!(
+        interpreted(&["doctor", "work"]),
+        doctor(Some("work"), false)
+    );
+    let words = ["doctor", "--json", "work"];
+    assert_eq!(interpreted(&words), doctor(Some("work"), true));
     for (name, shell) in [
         ("bash", Shell::Bash),
         ("zsh", Shell::Zsh),
@@ -138,6 +206,7 @@ fn the_short_cut_for_show_means_the_same() {
         &["show", "a\tb"],
         &["show"],
         &["show", "a", "b"],
+        &["show", "--format=token", "work"],
         &["refresh", "work"],
         &[],
     ];
@@ -164,6 +233,25 @@ fn wrong_usage_is_told_on_stderr() {
         (&["show", "a", "b"], "unexpected argument 'b'"),
         (&["show", "-x", "a"], "'-x'"),
         (&["revoke", "-work"], "'-- -w'"),
+        (&["show", "--format=json", "a"], "xoauth2"),
+        (&["show", "--format=xoauth2", "a"], "--user NAME"),
+        (&["show", "--format=oauthbearer", "a"], "--user NAME"),
+        (&["show", "--user=me", "a"], "belongs to"),
+        (&["show", "--format=header", "--user=me", "a"], "belongs to"),
+        (
+            &["show", "--format=xoauth2", "--user=a\x01b", "a"],
+            "control characters",
+        ),
+        (&["show", "--format=xoauth2", "--user=", "a"], "not empty"),
+        (&["login"], "<ACCOUNT>"),
+        (&["login", "--paste", "--device", "a"], "'--device'"),
+        (&["login", "--paste", "--no-browser", "a"], "'--no-browser'"),
+        (
+            &["login", "--no-browser", "--device", "a"],
+            "'--no-browser'",
+        ),
+        (&["complete", "a", "b"], "'b'"),
+        (&["git-credential"], "<OPERATION>"),
         (&["reload", "now"], "'now'"),
         (&["status", "--jsno"], "'--json'"),
         (&["server", "-c"], "-c"),
@@ -180,6 +268,23 @@ fn wrong_usage_is_told_on_stderr() {
         assert!(err.starts_with("ERROR - "), "{err}");
         assert!(err.contains(expected), "{err:?} lacks {expected:?}");
         assert!(!err.contains(['\x1b', '\u{9b}']), "{err:?}");
+    }
+}
+
+#[test]
+fn a_url_with_a_code_is_no_argument_and_is_not_repeated() {
+    for words in [
+        &["complete", "http://localhost:1/?code=SECRET&state=s"][..],
+        &["complete", "HTTPS://localhost/?error=SECRET"],
+        &["complete", "work", "http://localhost:1/?code=SECRET"],
+        &["complete", "state=s&code=SECRET"],
+        &["complete", "--", "<http://localhost:1/?code=SECRET>"],
+        &["complete", "--url", "http://localhost:1/?code=SECRET"],
+    ] {
+        let (exit, out, err) = refused(arguments(words));
+        assert_eq!((exit, &*out), (Exit::Usage, ""), "{words:?}");
+        assert!(err.contains("can see the arguments"), "{err}");
+        assert!(!err.contains("SECRET"), "{err}");
     }
 }
 
@@ -229,7 +334,7 @@ fn help_and_version_are_everywhere() {
 
 #[test]
 fn accounts_are_explained() {
-    for name in ["show", "refresh", "revoke"] {
+    for name in ["show", "refresh", "revoke", "login"] {
         let (_, out, _) = refused(arguments(&[name, "-h"]));
         assert!(out.contains("<ACCOUNT>  The account's name"), "{out}");
     }

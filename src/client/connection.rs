@@ -43,7 +43,7 @@ pub(super) const LIMITS: Limits = Limits {
 
 /// How often a request is sent again that got no reply at all: the server that took it was about
 /// to be replaced by another one, which listens at the same socket.
-const REPEATS: u32 = 5;
+pub(super) const REPEATS: u32 = 5;
 
 /// Sends the request to the server at `path` and reads its reply.
 pub(super) fn exchange(
@@ -66,13 +66,27 @@ pub(super) fn exchange(
 }
 
 fn exchange_once(path: &Path, request: &Request, limits: &Limits) -> Result<Reply, ClientError> {
+    finish(&begin(path, request, limits)?, limits)
+}
+
+/// Sends the request, and leaves its reply to come.
+pub(super) fn begin(
+    path: &Path,
+    request: &Request,
+    limits: &Limits,
+) -> Result<UnixStream, ClientError> {
     let mut stream = connected(path, limits.silence + request.time())?;
     let owner = peer_uid(&stream).map_err(ClientError::Talk)?;
     if owner != geteuid().as_raw() && owner != 0 {
         return Err(ClientError::NotOurs(path.to_owned(), owner));
     }
     send(&mut stream, &request.encode())?;
-    let received = read_all(&stream, limits.reply).map_err(talk)?;
+    Ok(stream)
+}
+
+/// Reads the reply to the request that was sent here.
+pub(super) fn finish(stream: &UnixStream, limits: &Limits) -> Result<Reply, ClientError> {
+    let received = read_all(stream, limits.reply).map_err(talk)?;
     if received
         .as_ref()
         .is_some_and(|received| received.is_empty())
@@ -88,7 +102,8 @@ fn exchange_once(path: &Path, request: &Request, limits: &Limits) -> Result<Repl
 /// connecting waits like writing does.
 pub(super) fn connected(path: &Path, limit: Duration) -> Result<UnixStream, ClientError> {
     let address = UnixAddr::new(path).map_err(|_| ClientError::SocketTooLong(path.to_owned()))?;
-    // No close-on-exec: a client starts no other program.
+    // No close-on-exec: a client starts no other program, but for a browser, and has no connection
+    // when it does.
     let socket = socket(
         AddressFamily::Unix,
         SockType::Stream,

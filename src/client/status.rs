@@ -74,10 +74,12 @@ fn row(account: &AccountStatus, clock: &Clock) -> Row {
 fn state(account: &AccountStatus) -> &'static str {
     match (account.state, account.busy) {
         (AccountState::Empty, _) => "no token",
+        (AccountState::Preparing, _) => "asking how to log in",
         (AccountState::Pending, _) => "login needed",
         (AccountState::Exchanging, _) => "logging in",
         (AccountState::Active, false) => "active",
         (AccountState::Active, true) => "active, refreshing",
+        (AccountState::Obtaining, _) => "asking for a token",
         (AccountState::Expired, false) => "expired",
         (AccountState::Expired, true) => "expired, refreshing",
     }
@@ -137,8 +139,10 @@ fn write_details(text: &mut String, account: &AccountStatus, clock: &Clock) {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{INDENT}{label} {}", one_line(value));
     };
-    if let Some(url) = &account.url {
-        line("log in at", url);
+    match (&account.url, &account.user_code) {
+        (Some(url), Some(code)) => line("log in at", &format!("{url} with the code {code}")),
+        (Some(url), None) => line("log in at", url),
+        (None, _) => {}
     }
     if let Some(error) = &account.last_error {
         match &account.last_error_at {

@@ -59,6 +59,16 @@ fn replies_become_output_messages_and_exit_codes() {
             "ERROR - Token unavailable until authorised with URL https://example.com/?state=x\n",
         ),
         (
+            Reply::LoginNeeded(LoginPlace {
+                url: "https://example.com/device".into(),
+                user_code: Some("WDJB-\x1bMJHT".into()),
+            }),
+            3,
+            "",
+            "ERROR - Token unavailable until authorised with URL https://example.com/device \
+             and code WDJB-\\u{1b}MJHT\n",
+        ),
+        (
             Reply::TryLater("being refreshed".into()),
             4,
             "",

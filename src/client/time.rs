@@ -13,14 +13,14 @@ const DAY: u64 = 24 * HOUR;
 
 /// What the time is, and where.
 #[derive(Debug)]
-pub(super) struct Clock {
-    pub(super) now: Timestamp,
-    pub(super) zone: TimeZone,
+pub(crate) struct Clock {
+    pub(crate) now: Timestamp,
+    pub(crate) zone: TimeZone,
 }
 
 impl Clock {
     /// The system's clock and time zone.
-    pub(super) fn read() -> Self {
+    pub(crate) fn read() -> Self {
         Self {
             now: crate::clock::now().wall,
             zone: TimeZone::system(),
@@ -29,17 +29,34 @@ impl Clock {
 
     /// An RFC 3339 time as `14:02 (in 52m)`, with the date where that is not today's. What is no
     /// such time is shown as it is.
-    pub(super) fn tell(&self, time: &str) -> String {
-        let Ok(time) = time.parse::<Timestamp>() else {
-            return one_line(time).into_owned();
-        };
+    pub(crate) fn tell(&self, time: &str) -> String {
+        match time.parse() {
+            Ok(time) => format!("{} ({})", self.local(time), self.distance(time)),
+            Err(_) => one_line(time).into_owned(),
+        }
+    }
+
+    /// The same without the distance, for a sentence that goes on.
+    pub(super) fn point(&self, time: &str) -> String {
+        match time.parse() {
+            Ok(time) => self.local(time),
+            Err(_) => one_line(time).into_owned(),
+        }
+    }
+
+    /// Whether this RFC 3339 time is over; one that cannot be read is not.
+    pub(super) fn is_past(&self, time: &str) -> bool {
+        time.parse::<Timestamp>().is_ok_and(|time| time <= self.now)
+    }
+
+    fn local(&self, time: Timestamp) -> String {
         let local = time.to_zoned(self.zone.clone());
         let today = self.now.to_zoned(self.zone.clone()).date();
         let format = match local.date() == today {
             true => "%H:%M",
             false => "%Y-%m-%d %H:%M",
         };
-        format!("{} ({})", local.strftime(format), self.distance(time))
+        local.strftime(format).to_string()
     }
 
     fn distance(&self, time: Timestamp) -> String {
@@ -98,6 +115,21 @@ mod tests {
         for (time, expected) in cases {
             assert_eq!(clock().tell(time), expected, "{time}");
         }
+    }
+
+    #[test]
+    fn a_point_is_told_without_its_distance() {
+        let cases = [
+            ("2025-03-10T13:02:59Z", "14:02"),
+            ("2025-03-10T23:30:00Z", "2025-03-11 00:30"),
+            ("soon\x1b[2J", "soon\\u{1b}[2J"),
+        ];
+        for (time, expected) in cases {
+            assert_eq!(clock().point(time), expected, "{time}");
+        }
+        assert!(clock().is_past("2025-03-10T12:10:00Z"));
+        assert!(!clock().is_past("2025-03-10T12:10:01Z"));
+        assert!(!clock().is_past("soon"));
     }
 
     #[test]

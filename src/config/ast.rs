@@ -1,7 +1,9 @@
 //! What the grammar yields: where in the source things are, and of what kind. It holds no text, so
 //! it holds no secret; and it knows nothing of what the options mean.
 
-use super::lexeme::{Lexeme, Span};
+use cfgrammar::Span;
+use lrlex::DefaultLexeme;
+use lrpar::Lexeme;
 
 /// A configuration file.
 pub(super) struct File {
@@ -63,7 +65,7 @@ pub(super) enum ScalarKind {
 }
 
 /// What a grammar action is given for a token: `Err` is one that the parser made up.
-pub(super) type Token = Result<Lexeme, Lexeme>;
+type Token = Result<DefaultLexeme<u8>, DefaultLexeme<u8>>;
 
 pub(super) fn token(token: Token) -> Scalar {
     match token {

@@ -82,7 +82,7 @@ NeverParsed -> ():
   | "STRAY" { token($1); }
   ;
 %%
-use super::ast::{
+use super::super::ast::{
     Account, File, Item, Scalar, ScalarKind, Setting, Value, ValueKind, scalar, token, with,
 };
-use super::lexeme::Span;
+use cfgrammar::Span;

@@ -1,9 +1,6 @@
 //! What holds where an option is not set.
 
-use std::sync::OnceLock;
 use std::time::Duration;
-
-use super::RedirectUri;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -16,13 +13,4 @@ pub(super) const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_secs(90);
 /// How often a token is refreshed at least.
 pub(super) const REFRESH_AT_LEAST: Duration = MINUTE.saturating_mul(90);
 /// Where the browser comes back to; the listener's port is put in.
-const REDIRECT_URI: &str = "http://localhost/";
-
-/// Where the browser comes back to. Parsed once only: of thousands of accounts hardly one says
-/// anything else.
-pub(super) fn redirect_uri() -> Option<RedirectUri> {
-    static PARSED: OnceLock<Option<RedirectUri>> = OnceLock::new();
-    PARSED
-        .get_or_init(|| RedirectUri::parse(REDIRECT_URI).ok())
-        .clone()
-}
+pub(super) const REDIRECT_URI: &str = "http://localhost/";

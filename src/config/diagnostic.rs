@@ -1,11 +1,11 @@
 //! Mistakes in a configuration file, and the text that a person reads about them. Knows lines and
 //! columns, and that some places must not be shown; knows nothing of options.
 
-use super::lexeme::Span;
 use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use cfgrammar::Span;
 
 use super::hide::Hidden;
 
@@ -111,7 +111,7 @@ impl Report {
         path: &str,
         text: &str,
         lines: &Lines,
-        hidden: &Hidden<'_>,
+        hidden: &Hidden,
         mut mistakes: Vec<Diagnostic>,
     ) -> Self {
         mistakes.sort_by_key(|mistake| mistake.span.start());
@@ -164,7 +164,7 @@ impl fmt::Display for Report {
 }
 
 impl Shown {
-    fn new(mistake: Diagnostic, text: &str, lines: &Lines, hidden: &Hidden<'_>) -> Self {
+    fn new(mistake: Diagnostic, text: &str, lines: &Lines, hidden: &Hidden) -> Self {
         let Diagnostic {
             span,
             title,

@@ -1,43 +1,28 @@
 //! Which places of a configuration file must not be shown: secrets, however badly they are
 //! written. It would rather hide too much than too little, and knows tokens, not the grammar.
 
-use std::cell::OnceCell;
 use std::ops::Range;
+
+use cfgrammar::Span;
+use lrlex::DefaultLexeme;
+use lrpar::Lexeme as _;
 
 use super::check::options::is_option;
 use super::grammar as is;
-use super::lexeme::{Lexeme, Span};
 
 /// Whoever calls a thing by one of these words, in an option, a map or a comment, means a secret.
 const SECRET_WORDS: [&str; 4] = ["secret", "passw", "sekret", "sercet"];
+/// The option that has the word in its name, but is set to a command that prints the secret.
+const COMMAND: &str = "client_secret_cmd";
 /// A name this close (in edits) to `client_secret` was meant to be it.
 const MAX_TYPOS: usize = 4;
 
-/// The places to hide. They are looked for when something is to be shown: a file without mistakes
-/// need not wait for that.
-pub(super) struct Hidden<'s> {
-    text: &'s str,
-    /// All tokens of the text, comments included.
-    tokens: Vec<Lexeme>,
-    /// In order and apart.
-    places: OnceCell<Vec<Range<usize>>>,
-}
+/// The places to hide, in order and apart.
+pub(super) struct Hidden(Vec<Range<usize>>);
 
-impl<'s> Hidden<'s> {
-    pub(super) const fn new(text: &'s str, tokens: Vec<Lexeme>) -> Self {
-        Self {
-            text,
-            tokens,
-            places: OnceCell::new(),
-        }
-    }
-
-    fn places(&self) -> &[Range<usize>] {
-        self.places.get_or_init(|| self.find())
-    }
-
-    fn find(&self) -> Vec<Range<usize>> {
-        let (text, tokens) = (self.text, &self.tokens);
+impl Hidden {
+    /// Looks for secrets among all `tokens` of `text`, comments included.
+    pub(super) fn find(text: &str, tokens: &[DefaultLexeme<u8>]) -> Self {
         let mut hidden = Vec::new();
         for (at, token) in tokens.iter().enumerate() {
             let (span, rest) = (token.span(), &tokens[at..]);
@@ -59,14 +44,13 @@ impl<'s> Hidden<'s> {
             hidden.extend(misquoted(text, rest));
         }
         hidden.sort_by_key(|range| range.start);
-        merged(hidden)
+        Self(merged(hidden))
     }
 
     /// Whether any of `span` is hidden.
     pub(super) fn covers(&self, span: Span) -> bool {
-        let places = self.places();
-        let next = places.partition_point(|range| range.end <= span.start());
-        places
+        let next = self.0.partition_point(|range| range.end <= span.start());
+        self.0
             .get(next)
             .is_some_and(|range| range.start < span.end())
     }
@@ -105,11 +89,13 @@ impl<'s> Hidden<'s> {
 }
 
 fn names_a_secret(name: &str) -> bool {
+    if name == COMMAND {
+        return false;
+    }
     let name = name.to_ascii_lowercase();
     SECRET_WORDS.iter().any(|word| name.contains(word))
         || (name.starts_with("client") || name.contains("sec"))
             && name.len() < 64
-            && !is_option(&name)
             && strsim::osa_distance(&name, "client_secret") <= MAX_TYPOS
 }
 
@@ -122,7 +108,7 @@ const fn is_word(kind: u8) -> bool {
 }
 
 /// The string that an unknown name is set to. The name may be what is left of `client_secret`.
-fn string_after(from_name: &[Lexeme]) -> Option<Range<usize>> {
+fn string_after(from_name: &[DefaultLexeme<u8>]) -> Option<Range<usize>> {
     let value = from_name.get(1 + usize::from(followed_by_value(from_name)))?;
     let (start, end) = (value.span().start() + 1, value.span().end());
     let closing = usize::from(value.tok_id() == is::N_STRING);
@@ -131,7 +117,7 @@ fn string_after(from_name: &[Lexeme]) -> Option<Range<usize>> {
 
 /// Where a word touches a quote, the quotes on the line are out of step, and what looks like a
 /// word may be from a string: all of the line is hidden from there on.
-fn misquoted(text: &str, tokens: &[Lexeme]) -> Option<Range<usize>> {
+fn misquoted(text: &str, tokens: &[DefaultLexeme<u8>]) -> Option<Range<usize>> {
     let [first, second, ..] = tokens else {
         return None;
     };
@@ -142,17 +128,17 @@ fn misquoted(text: &str, tokens: &[Lexeme]) -> Option<Range<usize>> {
     (touch && mixed).then(|| start..text[start..].find('\n').map_or(text.len(), |at| start + at))
 }
 
-fn followed_by_value(from_name: &[Lexeme]) -> bool {
-    let next = from_name.get(1).map(Lexeme::tok_id);
+fn followed_by_value(from_name: &[DefaultLexeme<u8>]) -> bool {
+    let next = from_name.get(1).map(DefaultLexeme::tok_id);
     matches!(next, Some(is::N_COLON | is::N_EQUALS))
 }
 
 /// What is to be hidden of the value that follows the name which the tokens begin with. Where it
 /// is one string, that is hidden; where it is anything else, all up to the end of the statement
 /// and of the line.
-fn value_after(text: &str, from_name: &[Lexeme]) -> Range<usize> {
-    let kind = |at: usize| from_name.get(at).map(Lexeme::tok_id);
-    let span = |at: usize| from_name.get(at).map(Lexeme::span);
+fn value_after(text: &str, from_name: &[DefaultLexeme<u8>]) -> Range<usize> {
+    let kind = |at: usize| from_name.get(at).map(DefaultLexeme::tok_id);
+    let span = |at: usize| from_name.get(at).map(DefaultLexeme::span);
     if let (true, Some(is::N_STRING), Some(string), Some(end)) =
         (followed_by_value(from_name), kind(2), span(2), kind(3))
         && matches!(end, is::N_SEMICOLON | is::N_COMMA | is::N_CLOSE_BRACE)
@@ -176,10 +162,6 @@ fn value_after(text: &str, from_name: &[Lexeme]) -> Range<usize> {
 /// A password before the host, and a secret in the query.
 fn inside_uri(written: &str, offset: usize) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    // Most strings have neither; looking for a single byte costs next to nothing.
-    if !written.contains('@') && !written.contains('=') {
-        return found;
-    }
     let lower = written.to_ascii_lowercase();
     if let Some(authority) = lower.find("://").map(|at| at + 3) {
         let end = lower[authority..]

@@ -4,11 +4,13 @@
 //! It is written by hand: regular expressions take most of a second for ten thousand accounts, and
 //! have to be compiled first even for one.
 
+use lrlex::DefaultLexeme;
+use lrpar::Lexeme as _;
+
 use super::grammar as is;
-use super::lexeme::Lexeme;
 
 /// The tokens of `text`. Only blanks are left out: some token covers whatever else there is.
-pub(super) fn read(text: &str) -> Vec<Lexeme> {
+pub(super) fn read(text: &str) -> Vec<DefaultLexeme<u8>> {
     let mut tokens = Vec::new();
     let mut at = 0;
     while let Some(&first) = text.as_bytes().get(at) {
@@ -17,7 +19,7 @@ pub(super) fn read(text: &str) -> Vec<Lexeme> {
             continue;
         }
         let (kind, length) = token(&text[at..], first);
-        tokens.push(Lexeme::new(kind, at, length));
+        tokens.push(DefaultLexeme::new(kind, at, length));
         at += length;
     }
     tokens
@@ -161,8 +163,8 @@ fn kind_of_word(word: &str) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use lrlex::{DefaultLexeme, DefaultLexerTypes, LRNonStreamingLexerDef, LexerDef as _};
-    use lrpar::{Lexeme as _, Lexer as _};
+    use lrlex::{DefaultLexerTypes, LRNonStreamingLexerDef, LexerDef as _};
+    use lrpar::Lexer as _;
     use rand::TryRng as _;
     use rand::rngs::SysRng;
 
@@ -229,11 +231,6 @@ mod tests {
         rules
     }
 
-    fn ours(token: DefaultLexeme<u8>) -> Lexeme {
-        let span = token.span();
-        Lexeme::new(token.tok_id(), span.start(), span.end() - span.start())
-    }
-
     #[test]
     fn tokens_are_what_the_rules_say() {
         let rules = by_the_rules();
@@ -241,8 +238,7 @@ mod tests {
             let text: String = (0..random(24))
                 .map(|_| PIECES[random(PIECES.len())])
                 .collect();
-            let expected = rules.lexer(&text);
-            let expected: Vec<Lexeme> = expected.iter().map(|token| ours(token.unwrap())).collect();
+            let expected: Vec<_> = rules.lexer(&text).iter().map(Result::unwrap).collect();
             assert_eq!(read(&text), expected, "{text:?}");
         }
     }

@@ -9,15 +9,15 @@ mod diagnostic;
 mod error;
 mod grammar;
 mod hide;
-mod lexeme;
 mod lexer;
 mod load;
-mod parser;
+mod providers;
 pub mod redirect_uri;
 mod syntax;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trust;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -31,8 +31,10 @@ use url::Url;
 pub use self::check::options::{Place, option_names};
 pub use self::diagnostic::Report;
 pub use self::error::{ConfigError, FileProblem};
-pub use self::load::{load, parse};
+pub use self::load::{load, load_from, parse};
+pub use self::providers::names as provider_names;
 pub use self::redirect_uri::RedirectUri;
+pub use self::trust::exposed_secrets;
 use crate::secret::ClientSecret;
 
 /// What one configuration file says.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use url::{Host, Url};
 
-/// A redirect URI (RFC 8252 section 7.3): http on a loopback host.
+/// A redirect URI (RFC 8252 section 7.3): http or https on a loopback host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedirectUri {
     /// As written, up to where a port belongs.
@@ -16,6 +16,7 @@ pub struct RedirectUri {
     tail: String,
     /// The path of a request that comes back to this URI; never empty.
     path: String,
+    is_https: bool,
 }
 
 /// What is wrong with a redirect URI.
@@ -23,7 +24,7 @@ pub struct RedirectUri {
 pub enum BadRedirectUri {
     /// It is not a URI, for this reason.
     NotAUri(String),
-    /// It has another scheme than http.
+    /// It has another scheme than http and https.
     Scheme(String),
     /// Its host is not `localhost`, `127.0.0.1` or `[::1]`.
     NotLoopback(String),
@@ -37,10 +38,10 @@ impl RedirectUri {
     /// Reads `text`.
     ///
     /// # Errors
-    /// Where `text` is not an http URI on a loopback host, or has a fragment or credentials.
+    /// Where `text` is not an http or https URI on a loopback host, or has a fragment or credentials.
     pub fn parse(text: &str) -> Result<Self, BadRedirectUri> {
         let url = Url::parse(text).map_err(|error| BadRedirectUri::NotAUri(error.to_string()))?;
-        if url.scheme() != "http" {
+        if !matches!(url.scheme(), "http" | "https") {
             return Err(BadRedirectUri::Scheme(url.scheme().into()));
         }
         if url.fragment().is_some() {
@@ -61,6 +62,7 @@ impl RedirectUri {
             port,
             tail: tail.into(),
             path: url.path().into(),
+            is_https: url.scheme() == "https",
         })
     }
 
@@ -75,6 +77,12 @@ impl RedirectUri {
     #[must_use]
     pub const fn port(&self) -> Option<u16> {
         self.port
+    }
+
+    /// Whether the browser comes back by https, and so to the listener for that.
+    #[must_use]
+    pub const fn is_https(&self) -> bool {
+        self.is_https
     }
 
     /// The path that the browser asks for when it comes back.
@@ -110,7 +118,7 @@ pub fn is_loopback(host: Option<Host<&str>>) -> bool {
     }
 }
 
-/// `http://host`, the port, and the rest. `None` where the text, although a parser makes a URI of
+/// `scheme://host`, the port, and the rest. `None` where the text, although a parser makes a URI of
 /// it, is not spelled `scheme://host[:port]...`.
 fn split_at_port(text: &str) -> Option<(&str, Option<u16>, &str)> {
     let host_at = text.find("://")? + 3;
@@ -148,6 +156,9 @@ mod tests {
             ("http://localhost:80/", "http://localhost:80/"),
             ("http://[::1]:99", "http://[::1]:99"),
             ("http://LOCALHOST:/A", "http://LOCALHOST:77/A"),
+            ("https://127.0.0.1", "https://127.0.0.1:77"),
+            ("HTTPS://localhost/x?y", "HTTPS://localhost:77/x?y"),
+            ("https://[::1]:443/", "https://[::1]:443/"),
         ];
         for (written, sent) in cases {
             assert_eq!(RedirectUri::parse(written).unwrap().with_port(77), sent);
@@ -155,10 +166,21 @@ mod tests {
     }
 
     #[test]
+    fn the_scheme_is_told_however_it_is_written() {
+        let is_https = |text| RedirectUri::parse(text).unwrap().is_https();
+        assert!(is_https("https://localhost/") && is_https("HTTPS://[::1]"));
+        assert!(!is_https("http://localhost/https://") && !is_https("Http://127.0.0.1"));
+    }
+
+    #[test]
     fn what_is_refused() {
         use BadRedirectUri as Bad;
         let of = |text| RedirectUri::parse(text).unwrap_err();
-        assert_eq!(of("https://localhost/"), Bad::Scheme("https".into()));
+        assert_eq!(of("ftp://localhost/"), Bad::Scheme("ftp".into()));
+        assert_eq!(
+            of("https://example.com/"),
+            Bad::NotLoopback("example.com".into())
+        );
         assert_eq!(
             of("http://example.com/"),
             Bad::NotLoopback("example.com".into())

@@ -4,11 +4,13 @@
 
 use std::collections::HashSet;
 
+use cfgrammar::{NewlineCache, Span};
+use lrlex::{DefaultLexeme, DefaultLexerTypes, LRLexError, LRNonStreamingLexer};
+use lrpar::{LexParseError, Lexeme as _, ParseError, ParseRepair};
+
 use super::ast::File;
 use super::diagnostic::{Diagnostic, Lines, quoted};
 use super::grammar as is;
-use super::lexeme::{Lexeme, Span};
-use super::parser::{self, Mistake, Step};
 use super::tokens::Tokens;
 
 /// What was made of a file's tokens.
@@ -63,8 +65,12 @@ impl Damage {
 }
 
 /// Parses what was read of `text`.
-pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens<'_>) -> Syntax {
-    let (file, errors) = parser::parse(&tokens.tokens);
+pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens) -> Syntax {
+    let given: Vec<Result<_, LRLexError>> = tokens.tokens.iter().copied().map(Ok).collect();
+    // The parser never asks for lines: they are kept in `lines`.
+    let lexer: LRNonStreamingLexer<'_, '_, DefaultLexerTypes<u8>> =
+        LRNonStreamingLexer::new(text, given, NewlineCache::new());
+    let (file, errors) = is::parse(&lexer);
     let mut reporter = Reporter {
         text,
         lines,
@@ -80,7 +86,9 @@ pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens<'_>) -> Syntax {
         .map(|mistake| lines.number(mistake.span().start()))
         .collect();
     for error in errors {
-        reporter.report(&error, &mut spoilt);
+        if let LexParseError::ParseError(error) = error {
+            reporter.report(&error, &mut spoilt);
+        }
     }
     let Reporter {
         mistakes, damage, ..
@@ -96,7 +104,7 @@ pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens<'_>) -> Syntax {
 struct Reporter<'s> {
     text: &'s str,
     lines: &'s Lines,
-    tokens: &'s Tokens<'s>,
+    tokens: &'s Tokens,
     mistakes: Vec<Diagnostic>,
     damage: Vec<Span>,
     /// The last `account` among the first `seen` tokens.
@@ -104,11 +112,18 @@ struct Reporter<'s> {
     seen: usize,
 }
 
+type SyntaxError = ParseError<DefaultLexeme<u8>, u8>;
+type Step = ParseRepair<DefaultLexeme<u8>, u8>;
+
 impl Reporter<'_> {
     /// `spoilt` has the lines on which something was reported: what else the parser finds there
     /// is most likely the same mistake.
-    fn report(&mut self, error: &Mistake, spoilt: &mut HashSet<usize>) {
-        let at = error.at;
+    fn report(&mut self, error: &SyntaxError, spoilt: &mut HashSet<usize>) {
+        let found = error.lexeme().span();
+        let at = self
+            .tokens
+            .tokens
+            .partition_point(|token| token.span().start() < found.start());
         let found = self.tokens.tokens.get(at);
         let previous = at
             .checked_sub(1)
@@ -117,15 +132,17 @@ impl Reporter<'_> {
         let passed = &self.tokens.tokens[self.seen.min(at)..at];
         let mut latest = passed.iter().rev();
         let account = latest.find(|token| token.tok_id() == is::N_ACCOUNT);
-        self.account = account.map(Lexeme::span).or(self.account);
+        self.account = account.map(DefaultLexeme::span).or(self.account);
         self.seen = at;
         self.damage(error, at);
 
-        let place = found.or(previous).map_or(Span::new(0, 0), Lexeme::span);
+        let place = found
+            .or(previous)
+            .map_or(Span::new(0, 0), DefaultLexeme::span);
         let line = self.lines.number(place.start());
         let previous_line = previous.map_or(line, |token| self.lines.number(token.span().end()));
         let heard_of = spoilt.contains(&line) || spoilt.contains(&previous_line);
-        if heard_of && !error.repairs.is_empty() {
+        if heard_of && !error.repairs().is_empty() {
             return;
         }
         spoilt.insert(line);
@@ -133,12 +150,12 @@ impl Reporter<'_> {
         self.mistakes.push(mistake);
     }
 
-    fn word(&self, error: &Mistake, at: usize, new_line: bool) -> Diagnostic {
+    fn word(&self, error: &SyntaxError, at: usize, new_line: bool) -> Diagnostic {
         let found = self.tokens.tokens.get(at);
         let described = self.describe(found);
         let end = self.text.trim_end().len();
-        let here = found.map_or(Span::new(end, end), Lexeme::span);
-        if error.repairs.is_empty() {
+        let here = found.map_or(Span::new(end, end), DefaultLexeme::span);
+        if error.repairs().is_empty() {
             let title = format!("cannot make sense of {described}");
             let note = "the rest of the file was not checked; it will be once this is mended";
             return Diagnostic::new(here, title, "everything before this was read").note(note);
@@ -165,7 +182,7 @@ impl Reporter<'_> {
             }
             // People look where the thing is missing, not on the line after that.
             (before, _) => {
-                let place = before.map_or(Span::new(0, 0), Lexeme::span);
+                let place = before.map_or(Span::new(0, 0), DefaultLexeme::span);
                 Diagnostic::new(place, title, format!("{expected} is missing after this"))
             }
         };
@@ -180,7 +197,7 @@ impl Reporter<'_> {
     fn hint(&self, mistake: Diagnostic, at: usize) -> Diagnostic {
         let before = self.kind_before(at);
         let between = matches!(before, None | Some(is::N_SEMICOLON | is::N_CLOSE_BRACE));
-        let note = match self.tokens.tokens.get(at).map(Lexeme::tok_id) {
+        let note = match self.tokens.tokens.get(at).map(DefaultLexeme::tok_id) {
             Some(is::N_OPEN_BRACKET) if between => {
                 "an account is written as: account \"name\" { ... }"
             }
@@ -211,7 +228,7 @@ impl Reporter<'_> {
     }
 
     /// A token in plain words, without any text that may be secret.
-    fn describe(&self, token: Option<&Lexeme>) -> String {
+    fn describe(&self, token: Option<&DefaultLexeme<u8>>) -> String {
         let Some(token) = token else {
             return "the end of the file".into();
         };
@@ -227,10 +244,10 @@ impl Reporter<'_> {
     }
 
     /// Notes what the error at token `at` puts in doubt.
-    fn damage(&mut self, error: &Mistake, at: usize) {
+    fn damage(&mut self, error: &SyntaxError, at: usize) {
         let tokens = &self.tokens.tokens;
-        let repair = error.repairs.first().map_or(&[][..], Vec::as_slice);
-        let inserts = |step: &&Step| matches!(step, Step::Insert(_));
+        let repair = error.repairs().first().map_or(&[][..], Vec::as_slice);
+        let inserts = |step: &&Step| matches!(step, ParseRepair::Insert(_));
         let passed = repair.len() - repair.iter().filter(inserts).count();
         let before = at.checked_sub(1).and_then(|before| tokens.get(before));
         let after_previous = before.map_or(0, |token| token.span().end());
@@ -248,7 +265,7 @@ impl Reporter<'_> {
 
         // A brace too many means that an account ended before its time: what follows it up to
         // here was taken for the top level.
-        let closes = |step: &Step| matches!(step, Step::Delete(is::N_CLOSE_BRACE));
+        let closes = |step: &Step| matches!(step, ParseRepair::Delete(token) if token.tok_id() == is::N_CLOSE_BRACE);
         if repair.iter().any(closes) {
             let start = self.account.map_or(0, |account| account.start());
             self.damage.push(Span::new(start, found.max(start)));
@@ -258,11 +275,11 @@ impl Reporter<'_> {
 
 /// What could stand at the place of the error, in words; `None` where the best is to leave out
 /// what is there.
-fn expected(error: &Mistake, kind_before: Option<u8>) -> Option<String> {
-    let first_steps = error.repairs.iter().filter_map(|repair| repair.first());
+fn expected(error: &SyntaxError, kind_before: Option<u8>) -> Option<String> {
+    let first_steps = error.repairs().iter().filter_map(|repair| repair.first());
     let kinds: HashSet<u8> = first_steps
         .filter_map(|step| match step {
-            Step::Insert(kind) => Some(*kind),
+            ParseRepair::Insert(kind) => u8::try_from(usize::from(*kind)).ok(),
             _ => None,
         })
         .collect();

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use super::*;
 
+mod accounts;
+mod presets;
+
 const DATA: &str = "tests/data/config";
 
 /// Everything that may be inside an account, so that one option can be tried out in it.
@@ -45,8 +48,8 @@ fn everything_is_read_as_written() {
         Listen::At("[::1]:8080".parse().unwrap())
     );
 
-    let [office, public] = &config.accounts[..] else {
-        panic!("two accounts");
+    let [office, public, ..] = &config.accounts[..] else {
+        panic!("three accounts");
     };
     assert_eq!(office.name.as_str(), "büro \"1\"");
     let authority = &office.authority;

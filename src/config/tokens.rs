@@ -1,24 +1,27 @@
 //! From text to the tokens that the parser gets. Malformed tokens are reported and mended here, so
 //! that the parser meets none and the rest of the file is checked all the same.
 
+use cfgrammar::Span;
+use lrlex::DefaultLexeme;
+use lrpar::Lexeme as _;
+
 use super::diagnostic::{Diagnostic, quoted};
 use super::grammar as is;
 use super::hide::Hidden;
-use super::lexeme::{Lexeme, Span};
 use super::lexer;
 
 /// What was read of a file's text.
-pub(super) struct Tokens<'s> {
+pub(super) struct Tokens {
     /// Without comments and stray characters; each is well-formed or was reported.
-    pub(super) tokens: Vec<Lexeme>,
+    pub(super) tokens: Vec<DefaultLexeme<u8>>,
     /// What is wrong with single tokens.
     pub(super) mistakes: Vec<Diagnostic>,
     /// What must not be shown of the text.
-    pub(super) hidden: Hidden<'s>,
+    pub(super) hidden: Hidden,
 }
 
-impl<'s> Tokens<'s> {
-    pub(super) fn read(text: &'s str) -> Self {
+impl Tokens {
+    pub(super) fn read(text: &str) -> Self {
         let raw = lexer::read(text);
         let mut mender = Mender {
             text,
@@ -29,10 +32,11 @@ impl<'s> Tokens<'s> {
         for &token in &raw {
             mender.take(token);
         }
+        let hidden = Hidden::find(text, &raw);
         Self {
             tokens: mender.tokens,
             mistakes: mender.mistakes,
-            hidden: Hidden::new(text, raw),
+            hidden,
         }
     }
 }
@@ -40,14 +44,14 @@ impl<'s> Tokens<'s> {
 /// Goes over the lexer's tokens one by one.
 struct Mender<'s> {
     text: &'s str,
-    tokens: Vec<Lexeme>,
+    tokens: Vec<DefaultLexeme<u8>>,
     mistakes: Vec<Diagnostic>,
     /// Where the last stray character ended.
     stray_end: usize,
 }
 
 impl Mender<'_> {
-    fn take(&mut self, token: Lexeme) {
+    fn take(&mut self, token: DefaultLexeme<u8>) {
         let span = token.span();
         match token.tok_id() {
             is::N_COMMENT => {}
@@ -106,7 +110,7 @@ impl Mender<'_> {
     /// Takes a character that directly follows a bare word for a part of it: that the word wants
     /// quotes is reported when it is read.
     fn grow_word(&mut self, span: Span) -> bool {
-        let bare = |token: &&mut Lexeme| {
+        let bare = |token: &&mut DefaultLexeme<u8>| {
             matches!(token.tok_id(), is::N_WORD | is::N_NAME | is::N_TIME)
                 && token.span().end() == span.start()
         };
@@ -119,17 +123,8 @@ impl Mender<'_> {
     }
 
     /// A string with both its quotes.
-    fn string(&mut self, token: Lexeme) {
+    fn string(&mut self, token: DefaultLexeme<u8>) {
         let span = token.span();
-        let plain = |byte: u8| byte == b'\t' || (b' '..0x7f).contains(&byte) && byte != b'\\';
-        if self.text.as_bytes()[span.start()..span.end()]
-            .iter()
-            .copied()
-            .all(plain)
-        {
-            // As nearly all are.
-            return self.tokens.push(token);
-        }
         let mistakes = self.mistakes.len();
         let mut characters = self.text[span.start()..span.end()].char_indices();
         while let Some((at, character)) = characters.next() {
@@ -191,6 +186,6 @@ impl Mender<'_> {
     }
 }
 
-fn lexeme(kind: u8, start: usize, end: usize) -> Lexeme {
-    Lexeme::new(kind, start, end - start)
+fn lexeme(kind: u8, start: usize, end: usize) -> DefaultLexeme<u8> {
+    DefaultLexeme::new(kind, start, end - start)
 }

@@ -29,7 +29,7 @@ pub(super) enum Shape {
     Other,
 }
 
-/// The members of an OAuth2 answer (RFC 6749 sections 5.1 and 5.2).
+/// The members of an OAuth2 answer (RFC 6749 sections 5.1 and 5.2, RFC 8628 section 3.2).
 #[derive(Default)]
 pub(super) struct Members {
     pub(super) access_token: Member,
@@ -39,6 +39,13 @@ pub(super) struct Members {
     pub(super) scope: Member,
     pub(super) error: Member,
     pub(super) error_description: Member,
+    pub(super) device_code: Member,
+    pub(super) user_code: Member,
+    pub(super) verification_uri: Member,
+    /// What `verification_uri` was called before the RFC, and still is by some.
+    pub(super) verification_url: Member,
+    pub(super) verification_uri_complete: Member,
+    pub(super) interval: Member,
 }
 
 /// One member of an answer.
@@ -64,6 +71,12 @@ enum Name {
     Scope,
     Error,
     ErrorDescription,
+    DeviceCode,
+    UserCode,
+    VerificationUri,
+    VerificationUrl,
+    VerificationUriComplete,
+    Interval,
     #[serde(other)]
     Unknown,
 }
@@ -78,7 +91,7 @@ pub(super) fn read(content_type: Option<&str>, body: &[u8]) -> (Shape, Members) 
         replaced = form::lossy(body);
         &replaced
     };
-    let text = text.trim_start_matches('\u{feff}').trim_ascii();
+    let text = trim(text);
     let content_type = content_type.map_or("", media_type);
     let is_html = content_type.eq_ignore_ascii_case("text/html");
     match text.as_bytes() {
@@ -88,6 +101,11 @@ pub(super) fn read(content_type: Option<&str>, body: &[u8]) -> (Shape, Members) 
         _ if may_be_form(content_type) => read_form(text),
         _ => (Shape::Other, Members::default()),
     }
+}
+
+/// `text` without what some put around a body.
+pub(super) fn trim(text: &str) -> &str {
+    text.trim_start_matches('\u{feff}').trim_ascii()
 }
 
 /// A Content-Type without its parameters.
@@ -114,6 +132,7 @@ fn read_form(text: &str) -> (Shape, Members) {
         &members.access_token,
         &members.refresh_token,
         &members.error,
+        &members.device_code,
     ];
     if known.into_iter().all(|member| *member == Member::Absent) {
         return (Shape::Other, members);
@@ -149,6 +168,12 @@ impl Members {
             Name::Scope => &mut self.scope,
             Name::Error => &mut self.error,
             Name::ErrorDescription => &mut self.error_description,
+            Name::DeviceCode => &mut self.device_code,
+            Name::UserCode => &mut self.user_code,
+            Name::VerificationUri => &mut self.verification_uri,
+            Name::VerificationUrl => &mut self.verification_url,
+            Name::VerificationUriComplete => &mut self.verification_uri_complete,
+            Name::Interval => &mut self.interval,
             Name::Unknown => return None,
         })
     }
@@ -161,6 +186,17 @@ impl Member {
             Self::Text(text) => Some(text),
             Self::Absent | Self::Unusable => None,
         }
+    }
+
+    /// The number that it is, or that it spells; infinite where that is beyond all measure.
+    pub(super) fn number(&self) -> Option<f64> {
+        let text = self.text()?.trim();
+        // Keeps out the words that Rust takes for numbers, such as `inf` and `nan`.
+        let is_numeric = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+        if !text.bytes().all(is_numeric) {
+            return None;
+        }
+        text.parse().ok()
     }
 
     /// Takes the text out, without a copy of it.
@@ -187,7 +223,9 @@ impl Member {
             // Some write false where RFC 8259 has null: `"error": false`.
             (_, b"null" | b"false") => Self::Absent,
             // The number itself, because it may be beyond any type.
-            (Name::ExpiresIn, [b'-' | b'0'..=b'9', ..]) => Self::of(raw.to_owned().into()),
+            (Name::ExpiresIn | Name::Interval | Name::UserCode, [b'-' | b'0'..=b'9', ..]) => {
+                Self::of(raw.to_owned().into())
+            }
             (Name::Scope, [b'[', ..]) => join(raw),
             _ => Self::Unusable,
         }

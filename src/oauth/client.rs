@@ -35,4 +35,13 @@ impl Authentication {
             ClientAuth::Basic(source) => Self::Basic(fetch(source)?),
         })
     }
+
+    /// The secret, where there is one.
+    #[must_use]
+    pub const fn secret(&self) -> Option<&Arc<ClientSecret>> {
+        match self {
+            Self::None => None,
+            Self::Post(secret) | Self::Basic(secret) => Some(secret),
+        }
+    }
 }

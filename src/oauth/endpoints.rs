@@ -1,7 +1,12 @@
 //! A provider's endpoints, when all that is to be known of them is known.
+//!
+//! Joins what the account writes with what the provider publishes; asks nobody.
 
 use url::Url;
 
+use super::metadata::Metadata;
+use super::printable;
+use crate::config::redirect_uri::is_loopback;
 use crate::config::{Account, GrantType};
 
 /// Where to ask, and who is expected to answer.
@@ -33,8 +38,7 @@ impl Endpoints {
     #[must_use]
     pub fn written(account: &Account) -> Option<Self> {
         let authority = &account.authority;
-        let issuer = authority.issuer.as_ref();
-        if issuer.is_some_and(|issuer| issuer.discovery) {
+        if authority.issuer.as_ref().is_some_and(|it| it.discovery) {
             return None;
         }
         Some(Self {
@@ -42,11 +46,38 @@ impl Endpoints {
             token_uri: authority.token_uri.clone()?,
             device_uri: account.device_uri.clone(),
             revoke_uri: account.revoke_uri.clone(),
-            issuer: ExpectedIssuer {
-                identifier: issuer.map(|issuer| issuer.identifier.clone()),
-                promised: false,
-            },
+            issuer: ExpectedIssuer::of(account, false),
         })
+    }
+
+    /// Those that the provider publishes; what the account writes itself wins over them.
+    ///
+    /// # Errors
+    /// Where one is missing that the account's grant needs, or where a login by it is sure to
+    /// fail; safe to print.
+    pub fn discovered(account: &Account, metadata: &Metadata) -> Result<Self, String> {
+        let authority = &account.authority;
+        let or = |written: &Option<Url>, published: &Option<Url>| {
+            written.clone().or_else(|| published.clone())
+        };
+        let token_uri = or(&authority.token_uri, &metadata.token_endpoint)
+            .ok_or_else(|| missing("token_endpoint", "token_uri"))?;
+        let endpoints = Self {
+            auth_uri: or(&authority.auth_uri, &metadata.authorization_endpoint),
+            token_uri,
+            device_uri: or(&account.device_uri, &metadata.device_authorization_endpoint),
+            revoke_uri: or(&account.revoke_uri, &metadata.revocation_endpoint),
+            issuer: ExpectedIssuer::of(account, metadata.iss_promised),
+        };
+        match authority.grant {
+            grant if endpoints.allow(grant) => {}
+            GrantType::DeviceCode => {
+                return Err(missing("device_authorization_endpoint", "device_uri"));
+            }
+            _ => return Err(missing("authorization_endpoint", "auth_uri")),
+        }
+        check_challenge_methods(authority.grant, metadata)?;
+        Ok(endpoints)
     }
 
     /// Whether a login can be begun by `grant`.
@@ -59,3 +90,67 @@ impl Endpoints {
         }
     }
 }
+
+impl ExpectedIssuer {
+    fn of(account: &Account, promised: bool) -> Self {
+        // Where the issuer stands for many tenants, nobody knows which of theirs answers.
+        let issuer = account.authority.issuer.as_ref();
+        let issuer = issuer.filter(|_| !account.dialect.issuer_template);
+        Self {
+            identifier: issuer.map(|issuer| issuer.identifier.clone()),
+            promised,
+        }
+    }
+}
+
+fn missing(published: &str, option: &str) -> String {
+    format!(
+        "the provider's metadata name no {published}, which this account's grant needs: set {option}"
+    )
+}
+
+/// RFC 8414 section 2: who lists methods takes no others. Who lists none may know nothing of PKCE,
+/// and then ignores it (RFC 7636 section 5).
+fn check_challenge_methods(grant: GrantType, metadata: &Metadata) -> Result<(), String> {
+    let methods = &metadata.code_challenge_methods;
+    let has_s256 = methods.is_empty() || methods.iter().any(|method| method == "S256");
+    if has_s256 || grant != GrantType::AuthorizationCode {
+        return Ok(());
+    }
+    let methods = printable::text(&methods.join(", "));
+    Err(format!(
+        "the provider takes no PKCE challenge by S256 (only by: {methods}), and pizauth makes no others"
+    ))
+}
+
+/// An endpoint that the provider publishes, held to the rules for one that is written down.
+///
+/// # Errors
+/// What is wrong with it, safe to print.
+pub(super) fn endpoint(name: &str, text: &str) -> Result<Url, String> {
+    let wrong = |why: &str| Err(format!("{name} '{}' {why}", printable::text(text)));
+    // The parser would mend these in silence.
+    let is_mended = |byte: u8| !byte.is_ascii_graphic() || byte == b'\\';
+    let Some(url) = Url::parse(text)
+        .ok()
+        .filter(|_| !text.bytes().any(is_mended))
+    else {
+        return wrong("is not a URL");
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(url.host()) => {}
+        "http" => return wrong("would be asked without encryption"),
+        _ => return wrong("is not a URL with https"),
+    }
+    if url.fragment().is_some() {
+        return wrong("has a fragment");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("has a user's name or password in it");
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,13 @@ pub mod client;
 pub mod device;
 pub mod endpoints;
 mod form;
+pub mod issuer;
 mod json_text;
+pub mod metadata;
 pub mod printable;
-mod retry_after;
+pub mod retry_after;
+pub mod revocation;
 #[cfg(test)]
 mod testing;
 pub mod token;
+mod verdict;

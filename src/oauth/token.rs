@@ -1,4 +1,5 @@
-//! The token endpoint: forms to send, and what its answers mean (RFC 6749 sections 4.1.3, 5, 6).
+//! The token endpoint: forms to send, and what its answers mean (RFC 6749 sections 4.1.3, 4.4, 5
+//! and 6).
 //!
 //! The rule behind every verdict: a token is given up only when the provider said, in OAuth2's own
 //! words and where a token endpoint says them, that it is dead. Whatever else comes may pass.
@@ -11,7 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::answer::{self, Member, Members, Shape};
-use super::{form, printable, retry_after};
+use super::verdict::{self, Cause, Fault};
+use super::{form, printable};
 use crate::clock::Timestamp;
 use crate::config::Authority;
 use crate::oauth::client::Authentication;
@@ -38,7 +40,7 @@ pub struct Grant {
     pub scope: Option<String>,
 }
 
-/// A request to the token endpoint that brought no access token.
+/// A request to the provider that did not bring what was asked for.
 #[derive(Debug)]
 pub struct Failure {
     /// What follows from it.
@@ -60,11 +62,12 @@ pub enum FailureKind {
     },
     /// `invalid_grant`: the code or refresh token is dead, in the provider's own words.
     InvalidGrant,
-    /// `invalid_client`, `unauthorized_client` or `invalid_scope`: the configuration is wrong.
+    /// `invalid_client`, `unauthorized_client`, `invalid_scope` and their like: the configuration
+    /// is wrong, here or at the provider.
     Misconfigured,
 }
 
-/// An HTTP answer of the token endpoint.
+/// An HTTP answer of the provider.
 #[derive(Clone, Copy)]
 pub struct Answer<'a> {
     /// The status code.
@@ -88,7 +91,8 @@ impl fmt::Debug for Answer<'_> {
     }
 }
 
-/// A form for the token endpoint, with what authenticates the client.
+/// A form for the token endpoint, or for another that programs ask, with what authenticates the
+/// client.
 #[derive(Debug)]
 pub struct TokenRequest {
     /// The body, `application/x-www-form-urlencoded`.
@@ -133,45 +137,52 @@ pub fn refresh_request(
     request(authority, authentication, &grant)
 }
 
-/// The form by which a client asks for itself (RFC 6749 section 4.4.2).
+/// The form by which a client asks for itself (RFC 6749 section 4.4.2). A [`Grant`] may bring a
+/// refresh token all the same, although section 4.4.3 would rather have none: it is not needed,
+/// since asking anew costs nobody a login.
 #[must_use]
 pub fn client_credentials_request(
     authority: &Authority,
     authentication: &Authentication,
 ) -> TokenRequest {
-    let scope = authority.scopes.join(" ");
     let mut grant = vec![("grant_type", "client_credentials")];
+    let scope = authority.scopes.join(" ");
     if !scope.is_empty() {
         grant.push(("scope", &scope));
     }
     request(authority, authentication, &grant)
 }
 
-/// A form with what every request to this provider has (RFC 6749 section 2.3, RFC 8707).
+/// A form for the token endpoint, with what every request there has (RFC 8707 section 2.2).
 pub(super) fn request(
     authority: &Authority,
     authentication: &Authentication,
     grant: &[(&str, &str)],
 ) -> TokenRequest {
     let mut fields = grant.to_vec();
-    fields.extend(
-        authority
-            .resource
-            .iter()
-            .map(|it| ("resource", it.as_str())),
-    );
-    let client_id = ("client_id", authority.client_id.as_str());
+    let resource = authority.resource.iter();
+    fields.extend(resource.map(|it| ("resource", it.as_str())));
+    authenticated(&authority.client_id, authentication, fields)
+}
+
+/// A form with what authenticates the client, as at every endpoint that is not for browsers (RFC
+/// 6749 section 2.3).
+pub(super) fn authenticated<'a>(
+    client_id: &'a str,
+    authentication: &'a Authentication,
+    mut fields: Vec<(&'a str, &'a str)>,
+) -> TokenRequest {
     // One method per request: what is in the header is not in the body.
     let authorization = match authentication {
         Authentication::None => {
-            fields.push(client_id);
+            fields.push(("client_id", client_id));
             None
         }
         Authentication::Post(secret) => {
-            fields.extend([client_id, ("client_secret", secret.expose())]);
+            fields.extend([("client_id", client_id), ("client_secret", secret.expose())]);
             None
         }
-        Authentication::Basic(secret) => Some(basic(&authority.client_id, secret)),
+        Authentication::Basic(secret) => Some(basic(client_id, secret)),
     };
     TokenRequest {
         form: SecretText::new(form::encode(&fields)),
@@ -201,9 +212,23 @@ fn basic(client_id: &str, secret: &ClientSecret) -> SecretText {
 /// # Errors
 /// Whenever it brings no access token that can be used.
 pub fn parse(answer: Answer<'_>, now: Timestamp) -> Result<Grant, Failure> {
-    let (shape, mut members) = answer::read(answer.content_type, answer.body);
-    let lifetime = members.expires_in.text().and_then(lifetime);
-    let outcome = judge(answer.status, shape, &members)
+    let (shape, members) = answer::read(answer.content_type, answer.body);
+    grant(answer, shape, members, now, cause)
+}
+
+/// The same, of an answer whose members have been read; `cause` says what an error code means to
+/// the grant that was asked for.
+pub(super) fn grant(
+    answer: Answer<'_>,
+    shape: Shape,
+    mut members: Members,
+    now: Timestamp,
+    cause: impl FnOnce(&str) -> Cause,
+) -> Result<Grant, Failure> {
+    let lifetime = lifetime(&members.expires_in);
+    let outcome = verdict::TOKEN
+        .success(answer.status, shape, &members, cause)
+        .and_then(|()| check_type(&members.token_type))
         .and_then(|()| take_access_token(answer.status, &mut members))
         .and_then(|token| match lifetime {
             Some(Duration::ZERO) => Err(Fault::passing(EXPIRED_TOKEN)),
@@ -217,63 +242,13 @@ pub fn parse(answer: Answer<'_>, now: Timestamp) -> Result<Grant, Failure> {
             refresh_token,
             scope: members.scope.text().and_then(printable_scope),
         }),
-        Err(fault) => {
-            let retry_after = answer
-                .retry_after
-                .and_then(|header| retry_after::parse(header, now));
-            Err(fault.into_failure(retry_after, refresh_token))
-        }
+        Err(fault) => Err(fault.into_failure(answer, now, refresh_token)),
     }
 }
 
-/// Why there is no grant.
-struct Fault {
-    cause: Cause,
-    reason: String,
-}
-
-enum Cause {
-    MayPass,
-    InvalidGrant,
-    Misconfigured,
-}
-
-impl Fault {
-    fn passing(reason: impl Into<String>) -> Self {
-        Self {
-            cause: Cause::MayPass,
-            reason: reason.into(),
-        }
-    }
-
-    fn into_failure(self, retry_after: Option<Duration>, rotated: Option<RefreshToken>) -> Failure {
-        Failure {
-            kind: match self.cause {
-                Cause::MayPass => FailureKind::Passing { retry_after },
-                Cause::InvalidGrant => FailureKind::InvalidGrant,
-                Cause::Misconfigured => FailureKind::Misconfigured,
-            },
-            reason: self.reason,
-            rotated,
-        }
-    }
-}
-
-/// Whether an answer is a success, but for its access token.
-fn judge(status: u16, shape: Shape, members: &Members) -> Result<(), Fault> {
-    if shape != Shape::Whole {
-        return Err(Fault::passing(without_members(status, shape)));
-    }
-    if members.error != Member::Absent {
-        return Err(Fault {
-            cause: cause(status, members),
-            reason: provider_error(status, members),
-        });
-    }
-    if !is_success(status) {
-        return Err(Fault::passing(status_alone(status)));
-    }
-    match &members.token_type {
+/// Whether a token came of a type that can be used (RFC 6749 section 7.1).
+fn check_type(token_type: &Member) -> Result<(), Fault> {
+    match token_type {
         Member::Absent => Ok(()),
         Member::Text(name) if name.trim().eq_ignore_ascii_case("bearer") => Ok(()),
         Member::Text(name) => Err(Fault::passing(format!(
@@ -286,73 +261,13 @@ fn judge(status: u16, shape: Shape, members: &Members) -> Result<(), Fault> {
     }
 }
 
-/// What follows from an error. It is final only where a token endpoint reports errors (RFC 6749
-/// section 5.2; some do it with HTTP 200), and never beside a token, which contradicts it.
-fn cause(status: u16, members: &Members) -> Cause {
-    let has_token =
-        members.access_token != Member::Absent || members.refresh_token != Member::Absent;
-    if has_token || !is_token_endpoint_status(status) {
-        return Cause::MayPass;
-    }
-    // Compared as it was sent: what only looks like one of these after cleaning is not one.
-    match members.error.text() {
-        Some("invalid_grant") => Cause::InvalidGrant,
-        Some("invalid_client" | "unauthorized_client" | "invalid_scope") => Cause::Misconfigured,
+/// What follows from an error code. What only looks like one of these is not one.
+fn cause(error: &str) -> Cause {
+    match error {
+        "invalid_grant" => Cause::InvalidGrant,
+        "invalid_client" | "unauthorized_client" | "invalid_scope" => Cause::Misconfigured,
         _ => Cause::MayPass,
     }
-}
-
-const fn is_success(status: u16) -> bool {
-    matches!(status, 200..=299)
-}
-
-/// Proxies, portals and overloaded front ends answer with the other statuses, whatever is in
-/// their bodies.
-const fn is_token_endpoint_status(status: u16) -> bool {
-    is_success(status) || matches!(status, 400 | 401)
-}
-
-/// An error in the provider's words, with the status where that says more than they do.
-fn provider_error(status: u16, members: &Members) -> String {
-    let error = members.error.text().map(printable::code);
-    let mut reason = match error {
-        Some(error) if !error.is_empty() => error,
-        _ => "an error that is not named as OAuth2 wants it".into(),
-    };
-    let description = members.error_description.text().map(printable::text);
-    if let Some(description) = description.filter(|text| !text.is_empty()) {
-        reason = format!("{reason}: {description}");
-    }
-    if is_token_endpoint_status(status) {
-        return reason;
-    }
-    format!("HTTP {status}: {reason}")
-}
-
-/// What to say of an answer that has nothing of OAuth2 in it.
-fn without_members(status: u16, shape: Shape) -> String {
-    if !is_success(status) {
-        return status_alone(status);
-    }
-    let came = match shape {
-        Shape::WebPage => "a web page instead of a token (a captive portal or proxy?)",
-        Shape::Empty => "an empty body instead of a token",
-        Shape::Broken => "a JSON object that is broken or cut off",
-        Shape::Other | Shape::Whole => "something other than a token (is token_uri right?)",
-    };
-    format!("HTTP {status} with {came}")
-}
-
-fn status_alone(status: u16) -> String {
-    let hint = match status {
-        300..=399 => " (a redirect, which is not followed: is token_uri right?)",
-        404 | 405 | 410 => " (is token_uri right?)",
-        407 => " (the proxy wants a login)",
-        429 => " (too many requests)",
-        511 => " (a captive portal?)",
-        _ => "",
-    };
-    format!("HTTP {status}{hint}")
 }
 
 /// The access token, where it is one that can be printed on a line and sent in a header: visible
@@ -373,16 +288,10 @@ fn is_usable(token: &str) -> bool {
 }
 
 /// The value of `expires_in`, rounded down; `None` where it is no number.
-fn lifetime(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    // Also keeps out the words that Rust takes for numbers, such as `inf` and `nan`.
-    let is_numeric = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
-    if !text.bytes().all(is_numeric) {
-        return None;
-    }
-    // Exact far beyond the longest lifetime, and infinite where it would overflow.
-    let seconds: f64 = text.parse().ok()?;
-    let seconds = seconds.floor().clamp(0.0, MAX_LIFETIME.as_secs_f64());
+fn lifetime(expires_in: &Member) -> Option<Duration> {
+    // Exact far beyond the longest lifetime.
+    let seconds = expires_in.number()?.floor();
+    let seconds = seconds.clamp(0.0, MAX_LIFETIME.as_secs_f64());
     Duration::try_from_secs_f64(seconds).ok()
 }
 

@@ -42,6 +42,10 @@ pub(super) enum Wait {
     Token(Wanted),
     /// The end of this account's refresh.
     Refresh(String, Ticket),
+    /// What this account's user has to do to log in.
+    Offer(String),
+    /// The end of this account's login of this number.
+    Login(String, u64),
 }
 
 impl Door for Control {
@@ -77,11 +81,7 @@ impl Door for Control {
     }
 
     fn resume(&self, client: Waiting<UnixStream, Wait>, over: bool) -> Served<UnixStream, Wait> {
-        let sought = match &client.wait {
-            Wait::Token(wanted) => self.0.seek_again(wanted),
-            Wait::Refresh(account, ticket) => self.0.seek_refresh(account, ticket),
-        };
-        match sought {
+        match self.look_again(&client.wait) {
             Sought::NotYet(_) if !over => Served::Waits(client),
             Sought::Found(reply) | Sought::NotYet(reply) => self.reply(client.stream, &reply),
         }
@@ -115,10 +115,25 @@ impl Control {
         match request {
             Request::Show(wanted) => self.show(stream, wanted),
             Request::Refresh(account) => self.refresh(stream, account),
-            Request::Revoke(account) => self.reply(stream, &server.revoke(&account)),
-            Request::Login(..) | Request::AwaitLogin(..) | Request::Complete(..) => {
-                self.reply(stream, &Reply::Error("not there yet".into()))
+            Request::Revoke(account) => {
+                server.revoke(&account, move |server, reply| {
+                    server.outbox.send(stream, reply.encode());
+                });
+                Served::Done
             }
+            Request::Login(account, method) => match server.offer_login(&account, method) {
+                Ok(()) => self.seek(stream, Wait::Offer(account), REFRESH_TIME),
+                Err(reply) => self.reply(stream, &reply),
+            },
+            Request::AwaitLogin(account, login, patience) => {
+                self.seek(stream, Wait::Login(account, login), patience)
+            }
+            Request::Complete(account, url) => match server.complete(account.as_deref(), &url) {
+                Ok((account, login)) => {
+                    self.seek(stream, Wait::Login(account, login), REFRESH_TIME)
+                }
+                Err(reply) => self.reply(stream, &reply),
+            },
             Request::Info => self.reply(stream, &server.info()),
             Request::Status => self.later(stream, "status", |server| server.status()),
             Request::Dump => self.later(stream, "dump", |server| server.dump()),
@@ -151,6 +166,24 @@ impl Control {
         match self.0.start_refresh(&account) {
             Ok(ticket) => Self::wait(stream, Wait::Refresh(account, ticket), REFRESH_TIME),
             Err(reply) => self.reply(stream, &reply),
+        }
+    }
+
+    /// Looks for something that may have come about since.
+    fn look_again(&self, wait: &Wait) -> Sought {
+        match wait {
+            Wait::Token(wanted) => self.0.seek_again(wanted),
+            Wait::Refresh(account, ticket) => self.0.seek_refresh(account, ticket),
+            Wait::Offer(account) => self.0.seek_offer(account),
+            Wait::Login(account, login) => self.0.seek_login_end(account, *login),
+        }
+    }
+
+    /// Looks for something at once, and waits where it has not come about.
+    fn seek(&self, stream: UnixStream, wait: Wait, patience: Duration) -> Served<UnixStream, Wait> {
+        match self.look_again(&wait) {
+            Sought::Found(reply) => self.reply(stream, &reply),
+            Sought::NotYet(_) => Self::wait(stream, wait, patience),
         }
     }
 

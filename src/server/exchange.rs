@@ -1,136 +1,27 @@
-//! Requests to the provider: the only place that knows ureq.
-//!
-//! Each request has a worker of its own, and its result goes back into the vault with the ticket
-//! that it was ordered with.
+//! Requests to the providers. Each has a worker of its own, and its result goes back into the
+//! vault with the ticket that it was ordered with.
 
-use std::collections::HashMap;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use ureq::http::Uri;
-use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, Timeout};
 use url::Url;
-use zeroize::Zeroizing;
 
 use crate::clock;
-use crate::config::{Account, Config};
+use crate::config::{Account, Dialect, GrantType};
+use crate::oauth::client::Authentication;
+use crate::oauth::device::{self, PollFailure};
+use crate::oauth::endpoints::Endpoints;
+use crate::oauth::revocation::{self, Token};
 use crate::oauth::token::{self, Answer, Failure, FailureKind, Grant, TokenRequest};
-
-/// The longest answer that is read. Real ones have some KiB.
-const MAX_ANSWER: u64 = 1024 * 1024;
-
-/// What is received goes through this, and an answer's headers must fit. By itself ureq takes as
-/// much as a quarter of a MiB for each request, and there may be a hundred at once.
-const INPUT_BUFFER: usize = 32 * 1024;
-
-/// The longest headers of an answer. Less than the buffer, or an answer with endless headers would
-/// only end with the time.
-const MAX_HEADERS: usize = 24 * 1024;
-
-/// What is sent goes through this, and a request's headers must fit.
-const OUTPUT_BUFFER: usize = 16 * 1024;
-
-/// How long a request may take from the first to the last byte of the answer.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
-
-/// How long a connection may take to come about.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-
-/// How requests are made: one agent for each set of trusted certificates, made when it is first
-/// needed, since reading the system's certificates takes longer than all the rest.
-pub(super) struct Provider {
-    plain: OnceLock<Agent>,
-    secure: HashMap<Option<PathBuf>, OnceLock<Agent>>,
-}
-
-impl Provider {
-    pub(super) fn new(config: &Config) -> Self {
-        let secure = config
-            .accounts
-            .iter()
-            .map(|account| (account.ca_file.clone(), OnceLock::new()))
-            .collect();
-        Self {
-            plain: OnceLock::new(),
-            secure,
-        }
-    }
-
-    /// Sends `request` to the account's token endpoint.
-    pub(super) fn request(
-        &self,
-        account: &Account,
-        request: &TokenRequest,
-    ) -> Result<Grant, Failure> {
-        let Some(uri) = &account.authority.token_uri else {
-            return Err(passing("the token endpoint is not known".into()));
-        };
-        let host = uri.host_str().unwrap_or("the provider");
-        let agent = self.agent(account).map_err(passing)?;
-        let mut post = agent
-            .post(uri.as_str())
-            .header(ACCEPT, "application/json")
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        if let Some(authorization) = &request.authorization {
-            post = post.header(AUTHORIZATION, authorization.expose());
-        }
-        let mut response = post
-            .send(request.form.expose().as_bytes())
-            .map_err(|error| passing(explain(&error, host)))?;
-        let mut body = Zeroizing::new(Vec::new());
-        response
-            .body_mut()
-            .with_config()
-            .limit(MAX_ANSWER)
-            .reader()
-            .read_to_end(&mut body)
-            .map_err(|error| passing(explain_io(&error, host)))?;
-        let header = |name| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
-        let answer = Answer {
-            status: response.status().as_u16(),
-            content_type: header(CONTENT_TYPE),
-            retry_after: header(RETRY_AFTER),
-            body: &body,
-        };
-        token::parse(answer, clock::now().wall)
-    }
-
-    fn agent(&self, account: &Account) -> Result<Agent, String> {
-        if account
-            .authority
-            .server()
-            .is_some_and(|uri| uri.scheme() == "http")
-        {
-            return Ok(self.plain.get_or_init(|| agent(None)).clone());
-        }
-        let ca_file = account.ca_file.as_deref();
-        let Some(slot) = self.secure.get(&account.ca_file) else {
-            // The configuration was changed since this request was ordered.
-            return Ok(agent(Some(tls(ca_file)?)));
-        };
-        if let Some(agent) = slot.get() {
-            return Ok(agent.clone());
-        }
-        let made = agent(Some(tls(ca_file)?));
-        Ok(slot.get_or_init(|| made).clone())
-    }
-}
+use crate::server::Server;
+use crate::server::provider::{Provider, misconfigured, passing};
+use crate::vault::answer::Revoked;
+use crate::vault::order::Ticket;
+use crate::vault::token::{Exchange, Means, Prepared};
 
 /// The host that a request of this account goes to: accounts with the same one share its fate.
-pub(super) fn host(account: &Account) -> String {
+fn host(account: &Account) -> String {
     let uri = account.authority.server();
     format!(
         "{}:{}",
@@ -139,153 +30,252 @@ pub(super) fn host(account: &Account) -> String {
     )
 }
 
-fn agent(tls: Option<TlsConfig>) -> Agent {
-    let mut config = Agent::config_builder()
-        .http_status_as_error(false)
-        // A redirect would carry the secrets of the request to somewhere else.
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .timeout_global(Some(TIME_LIMIT))
-        .timeout_connect(Some(CONNECT_LIMIT))
-        // The next request is an hour away: a kept connection would only cost memory.
-        .max_idle_connections(0)
-        .max_response_header_size(MAX_HEADERS)
-        .input_buffer_size(INPUT_BUFFER)
-        .output_buffer_size(OUTPUT_BUFFER)
-        .user_agent(concat!("pizauth/", env!("CARGO_PKG_VERSION")));
-    if let Some(tls) = tls {
-        config = config.tls_config(tls);
-    }
-    Agent::with_parts(config.build(), DefaultConnector::default(), SameThread)
-}
-
-fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, String> {
-    let system = rustls_native_certs::load_native_certs();
-    for error in &system.errors {
-        log::warn!("the system's trust store: {error}");
-    }
-    let mut certificates = system.certs;
-    if let Some(path) = ca_file {
-        certificates.extend(read_certificates(path)?);
-    }
-    if certificates.is_empty() {
-        return Err("the system's trust store has no certificates: install ca-certificates".into());
-    }
-    let roots = certificates
-        .iter()
-        .map(|der| Certificate::from_der(der).to_owned());
-    Ok(TlsConfig::builder()
-        .root_certs(RootCerts::from(roots))
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .build())
-}
-
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| format!("ca_file {}: {error}", path.display()))
-}
-
-/// As many addresses as ureq has room for.
-const MOST_ADDRESSES: usize = 16;
-
-/// Looks names up on the thread that asks. ureq's own way starts another thread for each look-up,
-/// unnamed and unbounded, only to be able to leave it behind; the system's resolver has limits of
-/// its own.
-#[derive(Debug)]
-struct SameThread;
-
-impl Resolver for SameThread {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        _config: &ureq::config::Config,
-        _timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        use std::net::ToSocketAddrs;
-        let host = uri.host().ok_or(ureq::Error::HostNotFound)?;
-        let port = uri.port_u16().unwrap_or(match uri.scheme_str() {
-            Some("https") => 443,
-            _ => 80,
+impl Server {
+    /// Exchanges a code for tokens.
+    pub(super) fn exchange(
+        self: &Arc<Self>,
+        ticket: Ticket,
+        account: Arc<Account>,
+        exchange: Exchange,
+    ) {
+        let server = Arc::clone(self);
+        self.exchanges.submit(&host(&account), move || {
+            let result = server.ask_for_token(&account, |authentication| {
+                token::exchange_request(
+                    &account.authority,
+                    authentication,
+                    &exchange.redirect_uri,
+                    &exchange.code,
+                    &exchange.verifier,
+                )
+            });
+            drop(exchange);
+            server.apply(|vault, now| ((), vault.exchange_done(&ticket, result, now.moment)));
         });
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let mut resolved = self.empty();
-        for address in (bare, port).to_socket_addrs()?.take(MOST_ADDRESSES) {
-            resolved.push(address);
+    }
+
+    /// Refreshes, or asks as the client itself.
+    pub(super) fn request_refresh(self: &Arc<Self>, ticket: Ticket, account: Arc<Account>) {
+        let server = Arc::clone(self);
+        self.exchanges.submit(&host(&account), move || {
+            if server.ending.load(Ordering::Acquire) {
+                return;
+            }
+            // Taken only now, so that a token which was revoked while the request was queued is
+            // not sent, and none is held longer than it takes.
+            let Some(means) = server.shared.look(|vault, _| vault.means(&ticket)) else {
+                return;
+            };
+            let authority = &account.authority;
+            let result = server.ask_for_token(&account, |authentication| match &means {
+                Means::RefreshToken(login) => token::refresh_request(
+                    authority,
+                    authentication,
+                    &login.refresh_token,
+                    login.redirect_uri.as_deref(),
+                ),
+                Means::ClientCredentials => {
+                    token::client_credentials_request(authority, authentication)
+                }
+            });
+            drop(means);
+            server.apply(|vault, now| ((), vault.refresh_done(&ticket, result, now.moment)));
+        });
+    }
+
+    /// Finds out how the user can log in.
+    pub(super) fn prepare_login(
+        self: &Arc<Self>,
+        ticket: Ticket,
+        account: Arc<Account>,
+        grant: GrantType,
+    ) {
+        let server = Arc::clone(self);
+        self.exchanges.submit(&host(&account), move || {
+            let result = server.guarded(&account, |provider| {
+                let endpoints = provider.endpoints(&account)?;
+                match grant {
+                    GrantType::DeviceCode => {
+                        ask_for_device_code(provider, &account, &endpoints).map(Prepared::Device)
+                    }
+                    _ => server
+                        .authorization_request(&account, &endpoints)
+                        .map(Prepared::Browser),
+                }
+            });
+            server.apply(|vault, now| ((), vault.prepared(&ticket, result, now.moment)));
+        });
+    }
+
+    /// Asks whether the user has typed the code in.
+    pub(super) fn poll(self: &Arc<Self>, ticket: Ticket, account: Arc<Account>) {
+        let server = Arc::clone(self);
+        self.exchanges.submit(&host(&account), move || {
+            let Some(code) = server.shared.look(|vault, _| vault.device_code(&ticket)) else {
+                return;
+            };
+            let result = server.guarded(&account, |provider| {
+                let request = |authentication: &Authentication| {
+                    let authority = &account.authority;
+                    device::poll_request(authority, authentication, account.dialect, &code)
+                };
+                let rejected = |result: &Result<Grant, PollFailure>| {
+                    matches!(result, Err(PollFailure::Failed(failure)) if is_rejected(failure))
+                };
+                ask_token_endpoint(provider, &account, &request, device::parse_poll, rejected)
+            });
+            drop(code);
+            let result = result.unwrap_or_else(|failure| Err(PollFailure::Failed(failure)));
+            server.apply(|vault, now| ((), vault.polled(&ticket, result, now.moment)));
+        });
+    }
+
+    /// Has the provider revoke tokens, the refresh token first (RFC 7009), and says in `told` how
+    /// that ended: `None` where the provider has no place for it.
+    pub(super) fn revoke_at_provider(
+        self: &Arc<Self>,
+        revoked: Revoked,
+        told: impl FnOnce(&Self, Option<Result<(), String>>) + Send + 'static,
+    ) {
+        let server = Arc::clone(self);
+        let account = Arc::clone(&revoked.account);
+        self.exchanges.submit(&host(&account), move || {
+            let ended = server.guarded(&account, |provider| {
+                let endpoints = provider.endpoints(&account)?;
+                let Some(uri) = &endpoints.revoke_uri else {
+                    return Ok(None);
+                };
+                let refresh_token = revoked.refresh_token.as_ref().map(Token::Refresh);
+                let access_token = revoked.access_token.as_ref().map(Token::Access);
+                let tokens = refresh_token.into_iter().chain(access_token);
+                let mut refused = None;
+                // A provider that does not revoke tokens of the one kind may those of the other.
+                for token in tokens.filter(|token| token.is_revocable(account.dialect)) {
+                    let revoked = revoke_token(provider, &account, uri, token)?;
+                    refused = refused.or(revoked.err());
+                }
+                refused.map_or(Ok(Some(())), |reason| Err(passing(reason)))
+            });
+            drop(revoked);
+            told(&server, ended.map_err(|failure| failure.reason).transpose());
+        });
+    }
+
+    fn ask_for_token(
+        &self,
+        account: &Account,
+        request: impl Fn(&Authentication) -> TokenRequest,
+    ) -> Result<Grant, Failure> {
+        self.guarded(account, |provider| {
+            let rejected =
+                |result: &Result<Grant, Failure>| result.as_ref().is_err_and(is_rejected);
+            ask_token_endpoint(provider, account, &request, token::parse, rejected)?
+        })
+    }
+
+    /// Lets `ask` make requests. Comes back whatever happens, since the account waits for it.
+    fn guarded<T>(
+        &self,
+        account: &Account,
+        ask: impl FnOnce(&Provider) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let settings = self.shared.settings();
+        let result = catch_unwind(AssertUnwindSafe(|| ask(&settings.provider)));
+        let result =
+            result.unwrap_or_else(|_| Err(passing("an internal error: please report this".into())));
+        if let Err(failure) = &result {
+            log::info!("account '{}': {}", account.name, failure.reason);
         }
-        if resolved.is_empty() {
-            Err(ureq::Error::HostNotFound)
-        } else {
-            Ok(resolved)
-        }
+        result
     }
 }
 
-/// A failure on the way, which says nothing of the tokens.
-pub(super) fn passing(reason: String) -> Failure {
-    Failure {
-        kind: FailureKind::Passing { retry_after: None },
-        reason,
-        rotated: None,
-    }
+/// Whether the client itself was refused, so that a newer secret may help.
+fn is_rejected(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Misconfigured
 }
 
-/// What went wrong, in plain words.
-fn explain(error: &ureq::Error, host: &str) -> String {
-    match error {
-        ureq::Error::HostNotFound => format!("{host} cannot be found: is the network up?"),
-        ureq::Error::ConnectionFailed => format!("no connection to {host}: is the network up?"),
-        ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
-            format!(
-                "no connection to {host} within {} s",
-                CONNECT_LIMIT.as_secs()
-            )
-        }
-        ureq::Error::Timeout(_) => {
-            format!("{host} did not answer within {} s", TIME_LIMIT.as_secs())
-        }
-        ureq::Error::BodyExceedsLimit(limit) => {
-            format!("the answer of {host} is longer than {limit} bytes")
-        }
-        ureq::Error::Rustls(error) => explain_tls(error, host),
-        ureq::Error::Io(error) => explain_io(error, host),
-        error => format!("the request to {host} failed: {error}"),
-    }
-}
-
-fn explain_io(error: &std::io::Error, host: &str) -> String {
-    let inner = error.get_ref();
-    if let Some(error) = inner.and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
-        return explain(error, host);
-    }
-    if let Some(error) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return explain_tls(error, host);
-    }
-    match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => format!("{host} refuses the connection"),
-        _ => format!("the connection to {host} failed: {error}"),
-    }
-}
-
-fn explain_tls(error: &rustls::Error, host: &str) -> String {
-    use rustls::CertificateError as Bad;
-    let rustls::Error::InvalidCertificate(bad) = error else {
-        return format!("no secure connection to {host}: {error}");
+/// Asks the token endpoint, and once more where that `rejected` a secret of which there is a newer
+/// one.
+///
+/// # Errors
+/// Where it could not be asked.
+fn ask_token_endpoint<R>(
+    provider: &Provider,
+    account: &Account,
+    request: &impl Fn(&Authentication) -> TokenRequest,
+    parse: impl Fn(Answer<'_>, clock::Timestamp) -> R,
+    rejected: impl Fn(&R) -> bool,
+) -> Result<R, Failure> {
+    // Whatever is wrong with the metadata today, the tokens at hand are good and may be wanted
+    // when it has been put right.
+    let endpoints = provider
+        .endpoints(account)
+        .map_err(|failure| passing(failure.reason))?;
+    let ask = |authentication: &Authentication| {
+        let ca_file = account.ca_file.as_deref();
+        let request = request(authentication);
+        let response = provider
+            .transport
+            .post(&endpoints.token_uri, ca_file, &request);
+        let response = response.map_err(passing)?;
+        Ok(parse(response.answer(), clock::now().wall))
     };
-    let why = match bad {
-        Bad::UnknownIssuer => {
-            "nobody trusted has issued it (a private CA belongs into 'ca_file')".into()
-        }
-        Bad::Expired | Bad::ExpiredContext { .. } => {
-            "it has expired, or the clock of this machine is wrong".into()
-        }
-        Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
-            "it is not valid yet, or the clock of this machine is wrong".into()
-        }
-        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
-            "it is for another name".into()
-        }
-        other => format!("{other:?}"),
+    let authentication = provider.authentication(account)?;
+    let result = ask(&authentication)?;
+    if rejected(&result) && provider.renew_secret(account, &authentication) {
+        return ask(&provider.authentication(account)?);
+    }
+    Ok(result)
+}
+
+fn ask_for_device_code(
+    provider: &Provider,
+    account: &Account,
+    endpoints: &Endpoints,
+) -> Result<device::DeviceAuthorization, Failure> {
+    let Some(uri) = &endpoints.device_uri else {
+        return Err(misconfigured(
+            "no device authorisation endpoint is known: set 'device_uri'".into(),
+        ));
     };
-    format!("the certificate of {host} is not accepted: {why}")
+    let dialect: Dialect = account.dialect;
+    let ask = |authentication: &Authentication| {
+        let request = device::authorization_request(&account.authority, authentication, dialect);
+        let ca_file = account.ca_file.as_deref();
+        let response = provider.transport.post(uri, ca_file, &request);
+        let response = response.map_err(passing)?;
+        device::parse_authorization(response.answer(), clock::now().wall)
+    };
+    let authentication = provider.authentication(account)?;
+    let result = ask(&authentication);
+    if result.as_ref().is_err_and(is_rejected) && provider.renew_secret(account, &authentication) {
+        return ask(&provider.authentication(account)?);
+    }
+    result
+}
+
+/// Asks for a token to be revoked, and once more where the secret was refused and there is a newer
+/// one. Why the provider did not, where it was reached.
+fn revoke_token(
+    provider: &Provider,
+    account: &Account,
+    uri: &Url,
+    token: Token<'_>,
+) -> Result<Result<(), String>, Failure> {
+    let ask = |authentication: &Authentication| {
+        let authority = &account.authority;
+        let request = revocation::request(authority, authentication, account.dialect, token);
+        let response = provider
+            .transport
+            .post(uri, account.ca_file.as_deref(), &request);
+        response.map_err(passing)
+    };
+    let authentication = provider.authentication(account)?;
+    let mut response = ask(&authentication)?;
+    let rejected = revocation::refuses_client(response.answer());
+    if rejected && provider.renew_secret(account, &authentication) {
+        response = ask(&provider.authentication(account)?)?;
+    }
+    Ok(revocation::parse(response.answer()))
 }

@@ -20,6 +20,7 @@ use crate::protocol::{
     HANDOVER_BEGUN, HANDOVER_DONE, HANDOVER_FORMAT, HANDOVER_READY, Reply, handover_head,
 };
 use crate::secret::SecretText;
+use crate::server::redirect::{Certificate, Handed, Said};
 use crate::server::{End, Seat, Server};
 use crate::sys;
 use crate::vault::keeping::Keeping;
@@ -49,8 +50,12 @@ pub(super) enum Fate {
 pub(super) struct Handover {
     /// The version of the program that hands over.
     pub(super) version: String,
-    /// What `http_listen` says, to tell whether the listeners fit the new configuration.
-    pub(super) http_listen: String,
+    /// What the configuration says of the redirect listeners.
+    pub(super) said: Said,
+    /// How many of the descriptors, the last ones, are redirect listeners for https. The lock, the
+    /// control socket and the listeners for http come before them.
+    pub(super) https_sockets: usize,
+    pub(super) certificate: Option<Handed>,
     /// Whether the control socket is to be removed at the end.
     pub(super) owns_socket: bool,
     pub(super) keeping: Keeping,
@@ -142,18 +147,20 @@ impl Server {
     ) -> Result<(), String> {
         let settings = self.shared.settings();
         let (lock, listener, owns_socket) = self.shared_seat()?;
+        let redirect = settings.redirect();
         let handover = Handover {
             version: env!("CARGO_PKG_VERSION").into(),
-            http_listen: format!("{:?}", settings.config.http_listen),
+            said: Said::by(&settings.config),
+            https_sockets: redirect.secure_count(),
+            certificate: redirect.certificate().and_then(Certificate::hand_over),
             owns_socket,
             keeping,
             vault: Zeroizing::new(vault.expose().to_owned()),
         };
         let text = serde_json::to_string(&handover).map(Zeroizing::new);
         let text = text.map_err(|error| error.to_string())?;
-        let redirect = settings.redirect();
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![lock.as_fd(), listener.as_fd()];
-        descriptors.extend(redirect.iter().map(AsFd::as_fd));
+        descriptors.extend(redirect.descriptors());
         let head = handover_head(text.len());
         sys::send_with_descriptors(stream, head.as_bytes(), &descriptors)
             .and_then(|()| stream.write_all(text.as_bytes()))

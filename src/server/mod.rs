@@ -4,10 +4,14 @@
 //! that come back are carried out here.
 
 mod background;
+mod confinement;
 mod control;
 mod exchange;
+mod fetched;
 mod handover;
+mod helper;
 mod intake;
+mod logins;
 mod notifier;
 mod outbox;
 pub mod page;
@@ -15,6 +19,7 @@ mod persister;
 mod pipes;
 mod place;
 mod pool;
+mod provider;
 mod redirect;
 mod refresher;
 mod replies;
@@ -27,17 +32,12 @@ mod taking;
 
 use std::fs::File;
 
-use std::net::TcpListener;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-use rand::TryRng;
-use rand::rngs::SysRng;
 
 use self::handover::Fate;
 use self::intake::Handle;
@@ -45,22 +45,18 @@ use self::notifier::Notifier;
 use self::outbox::Outbox;
 use self::persister::Persister;
 use self::pool::Pool;
+use self::redirect::{Certificate, Entrance, Said};
 use self::settings::Settings;
 use self::shared::Shared;
 use self::shell::Command;
 pub use self::startup::run;
 use crate::clock::{Now, Timestamp};
-use crate::config::{self, Account, AccountName, Config, Listen};
-use crate::oauth::authorize::{AuthorizationRequest, Entropy};
-use crate::oauth::client::Authentication;
-use crate::oauth::endpoints::ExpectedIssuer;
-use crate::oauth::token::{self, Failure, Grant};
-use crate::protocol::ServerInfo;
+use crate::config::{Account, AccountName, Config};
+use crate::protocol::{Protection, ServerInfo};
 use crate::sys;
 use crate::vault::Vault;
-use crate::vault::answer::Shown;
 use crate::vault::order::{Order, Outcome, Task, Ticket};
-use crate::vault::token::{Event, Exchange, Probed};
+use crate::vault::token::{Event, Probed};
 
 /// How long `transient_error_if_cmd` may take: it may want to wait for a network.
 const PROBE_LIMIT: Duration = Duration::from_secs(180);
@@ -74,11 +70,13 @@ pub struct Server {
     shared: Shared,
     config_path: PathBuf,
     started_at: Timestamp,
+    /// What protects this process.
+    protections: Vec<Protection>,
     notifier: Notifier,
     /// `None` once another server has it.
     seat: Mutex<Option<Seat>>,
     control: Handle<Arc<UnixListener>>,
-    redirect: Handle<Arc<TcpListener>>,
+    redirect: Handle<Entrance>,
     /// Requests to providers.
     exchanges: Pool,
     /// Requests of clients that concern all accounts, one after another.
@@ -133,11 +131,15 @@ impl Server {
                 Task::Exchange(exchange) => self.exchange(ticket, account, exchange),
                 Task::Refresh => self.request_refresh(ticket, account),
                 Task::Probe => self.probe(ticket, account),
+                Task::Prepare(grant) => self.prepare_login(ticket, account, grant),
+                Task::Poll => self.poll(ticket, account),
                 Task::Reauthorize => {
-                    self.authorize(account.name.as_str());
+                    self.start_login(account.name.as_str(), None);
                 }
-                Task::Remind(url) => self.notify("auth_notify_cmd", &account.name, |config| {
-                    (config.auth_notify_cmd.as_ref(), ("PIZAUTH_URL", url))
+                Task::Remind(place) => self.notify("auth_notify_cmd", &account.name, |config| {
+                    let code = place.user_code.unwrap_or_default();
+                    let variables = vec![("PIZAUTH_URL", place.url), ("PIZAUTH_CODE", code)];
+                    (config.auth_notify_cmd.as_ref(), variables)
                 }),
                 Task::Announce(event) => {
                     if matches!(event, Event::New | Event::Refreshed) {
@@ -147,14 +149,17 @@ impl Server {
                     self.notify("token_event_cmd", &account.name, |config| {
                         (
                             config.token_event_cmd.as_ref(),
-                            ("PIZAUTH_EVENT", event.name().into()),
+                            vec![("PIZAUTH_EVENT", event.name().into())],
                         )
                     });
                 }
                 Task::Report(message) => {
                     log::error!("{message}");
                     self.notify("error_notify_cmd", &account.name, |config| {
-                        (config.error_notify_cmd.as_ref(), ("PIZAUTH_MSG", message))
+                        (
+                            config.error_notify_cmd.as_ref(),
+                            vec![("PIZAUTH_MSG", message)],
+                        )
                     });
                 }
             }
@@ -183,109 +188,19 @@ impl Server {
         &self,
         option: &'static str,
         account: &AccountName,
-        what: impl FnOnce(&Config) -> (Option<&String>, (&'static str, String)),
+        what: impl FnOnce(&Config) -> (Option<&String>, Vec<(&'static str, String)>),
     ) {
         let settings = self.shared.settings();
-        let (Some(script), variable) = what(&settings.config) else {
+        let (Some(script), mut environment) = what(&settings.config) else {
             return;
         };
+        environment.push(("PIZAUTH_ACCOUNT", account.to_string()));
         self.notifier.queue(Command {
             option,
             script: script.clone(),
-            environment: vec![("PIZAUTH_ACCOUNT", account.to_string()), variable],
+            environment,
             limit: notifier::TIME_LIMIT,
         });
-    }
-
-    /// Starts a login, unless there is one or no need of one. `None` where there is no such
-    /// account.
-    fn authorize(self: &Arc<Self>, name: &str) -> Option<Shown> {
-        let mut entropy = [0; 64];
-        if let Err(error) = SysRng.try_fill_bytes(&mut entropy) {
-            log::error!("no login can be started: the system has no random numbers: {error}");
-            return Some(Shown::Nothing(None));
-        }
-        let port = self.shared.settings().redirect_port();
-        self.apply(|vault, now| match vault.account(name) {
-            None => (None, Vec::new()),
-            Some(account) => {
-                let Some(auth_uri) = &account.authority.auth_uri else {
-                    return (None, Vec::new());
-                };
-                let request = AuthorizationRequest::new(
-                    &account.authority,
-                    auth_uri,
-                    ExpectedIssuer::default(),
-                    port,
-                    Entropy(entropy),
-                );
-                vault.authorize(name, request, now.moment)
-            }
-        })
-    }
-
-    fn exchange(self: &Arc<Self>, ticket: Ticket, account: Arc<Account>, exchange: Exchange) {
-        let server = Arc::clone(self);
-        self.exchanges.submit(&exchange::host(&account), move || {
-            let result = server.ask(&account, || {
-                token::exchange_request(
-                    &account.authority,
-                    &Authentication::None,
-                    &exchange.redirect_uri,
-                    &exchange.code,
-                    &exchange.verifier,
-                )
-            });
-            drop(exchange);
-            server.apply(|vault, now| ((), vault.exchange_done(&ticket, result, now.moment)));
-        });
-    }
-
-    fn request_refresh(self: &Arc<Self>, ticket: Ticket, account: Arc<Account>) {
-        let server = Arc::clone(self);
-        self.exchanges.submit(&exchange::host(&account), move || {
-            if server.ending.load(Ordering::Acquire) {
-                return;
-            }
-            // Taken only now, so that a token which was revoked while the request was queued is
-            // not sent, and none is held longer than it takes.
-            let Some(refresh_token) = server.shared.look(|vault, _| vault.refresh_token(&ticket))
-            else {
-                return;
-            };
-            let result = server.ask(&account, || {
-                token::refresh_request(
-                    &account.authority,
-                    &Authentication::None,
-                    &refresh_token,
-                    None,
-                )
-            });
-            drop(refresh_token);
-            server.apply(|vault, now| ((), vault.refresh_done(&ticket, result, now.moment)));
-        });
-    }
-
-    /// Makes one request to the token endpoint. Comes back whatever happens, since the account
-    /// waits for it.
-    fn ask(
-        &self,
-        account: &Account,
-        request: impl FnOnce() -> token::TokenRequest,
-    ) -> Result<Grant, Failure> {
-        let settings = self.shared.settings();
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            settings.provider.request(account, &request())
-        }));
-        let result = result.unwrap_or_else(|_| {
-            Err(exchange::passing(
-                "an internal error: please report this".into(),
-            ))
-        });
-        if let Err(failure) = &result {
-            log::info!("account '{}': {}", account.name, failure.reason);
-        }
-        result
     }
 
     fn probe(self: &Arc<Self>, ticket: Ticket, account: Arc<Account>) {
@@ -308,27 +223,19 @@ impl Server {
     /// # Errors
     /// The text to show, where anything is wrong with it. Nothing is changed then.
     fn reload(self: &Arc<Self>) -> Result<usize, String> {
-        let config = config::load(&self.config_path).map_err(|error| error.to_string())?;
+        let config = helper::load_config(&self.config_path).map_err(|error| error.to_string())?;
         let old = self.shared.settings();
-        let moved = match &config.http_listen {
-            // This server itself would be in the way.
-            Listen::At(address) if old.redirect_addresses().contains(address) => false,
-            listen => *listen != old.config.http_listen,
-        };
-        let listeners = if moved {
-            let listeners =
-                redirect::bind(&config.http_listen).map_err(|error| error.to_string())?;
-            let listeners: Vec<Arc<TcpListener>> = listeners.into_iter().map(Arc::new).collect();
-            self.redirect.replace(listeners.clone());
-            old.close();
-            listeners
-        } else {
-            old.redirect()
-        };
+        let (redirect, moved) = old.redirect().adapt(&Said::by(&old.config), &config)?;
+        if let Some(warning) = redirect.certificate().and_then(Certificate::warning) {
+            log::warn!("{warning}");
+        }
+        self.redirect.replace(redirect.entrances());
         let accounts = config.accounts.len();
         let keeps_elsewhere = config.persist_cmd != old.config.persist_cmd;
-        let settings = Settings::new(config, listeners);
+        let settings = Settings::new(config, redirect);
         let orders = self.shared.replace_settings(settings, moved);
+        // Only now: until then a login may be begun that comes back to them.
+        old.close();
         if keeps_elsewhere {
             self.persister.changed();
         }
@@ -350,19 +257,21 @@ impl Server {
 
     fn facts(&self) -> ServerInfo {
         let settings = self.shared.settings();
+        let redirect = settings.redirect();
+        let addresses = |is_https| {
+            let addresses = redirect.addresses(is_https);
+            addresses.iter().map(ToString::to_string).collect()
+        };
         ServerInfo {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             config: self.config_path.display().to_string(),
-            http_listen: settings
-                .redirect_addresses()
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-            https_listen: Vec::new(),
-            https_fingerprint: None,
+            http_listen: addresses(false),
+            https_listen: addresses(true),
+            https_fingerprint: redirect.certificate().map(|it| it.fingerprint().into()),
             accounts: settings.config.accounts.len(),
             started_at: self.started_at.to_string(),
+            protections: self.protections.clone(),
         }
     }
 

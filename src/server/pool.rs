@@ -142,6 +142,8 @@ impl Inner {
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 log::error!("a worker for {} failed: please report this", self.name);
             }
+            // Jobs have secrets, and this thread may now wait for hours, or leave its stack behind.
+            sys::wipe_stack();
             self.lock().finished(&key);
             self.work.notify_one();
             self.done.notify_all();

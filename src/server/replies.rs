@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use crate::protocol::{LoginPlace, Reply, Wanted};
+use crate::protocol::{Reply, Wanted};
 use crate::secret::SecretText;
 use crate::server::Server;
 use crate::vault::Vault;
-use crate::vault::answer::{Refreshed, Refreshing, Shown};
+use crate::vault::answer::{Refreshed, Refreshing, Shown, WentWrong};
 use crate::vault::order::Ticket;
 use crate::vault::snapshot::{BadDump, ReadDump, RestoreReport};
 
@@ -24,7 +24,7 @@ impl Server {
     pub(super) fn seek(self: &Arc<Self>, wanted: &Wanted) -> Sought {
         let account = wanted.account.as_str();
         match self.shown(wanted) {
-            Some(Shown::Nothing(_)) => sought(account, self.authorize(account)),
+            Some(Shown::Nothing(_)) => sought(account, self.start_login(account, None)),
             shown => sought(account, shown),
         }
     }
@@ -34,10 +34,7 @@ impl Server {
     pub(super) fn seek_again(self: &Arc<Self>, wanted: &Wanted) -> Sought {
         let account = wanted.account.as_str();
         match self.shown(wanted) {
-            Some(Shown::Nothing(reason)) => Sought::Found(Reply::Error(format!(
-                "account '{account}' has not been logged in{}",
-                because(reason)
-            ))),
+            Some(Shown::Nothing(wrong)) => Sought::Found(not_logged_in(account, wrong)),
             shown => sought(account, shown),
         }
     }
@@ -51,7 +48,8 @@ impl Server {
         let refreshing = self.apply(|vault, now| vault.refresh(account, now.moment));
         let shown = match refreshing {
             Some(Refreshing::Started(ticket)) => return Ok(ticket),
-            Some(Refreshing::Impossible) => self.authorize(account),
+            Some(Refreshing::Impossible) => self.start_login(account, None),
+            Some(Refreshing::Preparing) => Some(Shown::Preparing(None)),
             Some(Refreshing::Exchanging) => Some(Shown::Exchanging),
             None => None,
         };
@@ -80,17 +78,31 @@ impl Server {
         })
     }
 
-    pub(super) fn revoke(self: &Arc<Self>, account: &str) -> Reply {
-        match self.apply(|vault, now| vault.revoke(account, now.moment)) {
-            None => unknown(account),
-            Some(true) => {
-                self.persister.revoked();
-                Reply::Done(format!(
-                    "the tokens of account '{account}' are forgotten here; the provider was not told"
-                ))
-            }
-            Some(false) => Reply::Done(format!("account '{account}' had no tokens")),
+    /// Forgets an account's tokens, and has them revoked at the provider; `tell` gets to know how
+    /// that ended.
+    pub(super) fn revoke(
+        self: &Arc<Self>,
+        name: &str,
+        tell: impl FnOnce(&Self, &Reply) + Send + 'static,
+    ) {
+        let Some(revoked) = self.apply(|vault, now| vault.revoke(name, now.moment)) else {
+            return tell(self, &unknown(name));
+        };
+        if revoked.held {
+            self.persister.revoked();
         }
+        let has_token = revoked.refresh_token.is_some() || revoked.access_token.is_some();
+        if !has_token {
+            let reply = Reply::Done(match revoked.held {
+                true => format!("the login of account '{name}' is given up; it had no tokens"),
+                false => format!("account '{name}' had no tokens"),
+            });
+            return tell(self, &reply);
+        }
+        let name = name.to_owned();
+        self.revoke_at_provider(revoked, move |server, ended| {
+            tell(server, &revoked_reply(&name, ended));
+        });
     }
 
     pub(super) fn status(&self) -> Reply {
@@ -134,14 +146,31 @@ impl Server {
     }
 }
 
-fn document(json: serde_json::Result<String>) -> Reply {
+pub(super) fn document(json: serde_json::Result<String>) -> Reply {
     match json {
         Ok(json) => Reply::Document(SecretText::new(json)),
         Err(error) => Reply::Error(error.to_string()),
     }
 }
 
-fn unknown(account: &str) -> Reply {
+/// The tokens are forgotten here in any case.
+fn revoked_reply(account: &str, at_provider: Option<Result<(), String>>) -> Reply {
+    match at_provider {
+        Some(Ok(())) => Reply::Done(format!(
+            "the provider has revoked the tokens of account '{account}', and they are forgotten here"
+        )),
+        None => Reply::Done(format!(
+            "the tokens of account '{account}' are forgotten here; the provider was not told, since \
+             no 'revoke_uri' is known: its own pages may have a way to end the login"
+        )),
+        Some(Err(reason)) => Reply::Error(format!(
+            "the tokens of account '{account}' are forgotten here, but the provider has not \
+             confirmed that they are revoked ({reason}): its own pages may have a way to end the login"
+        )),
+    }
+}
+
+pub(super) fn unknown(account: &str) -> Reply {
     Reply::Error(format!(
         "there is no account '{account}': 'pizauth status' lists them"
     ))
@@ -153,10 +182,15 @@ fn sought(account: &str, shown: Option<Shown>) -> Sought {
     match shown {
         None => Found(unknown(account)),
         Some(Shown::Token(token)) => Found(Reply::Token(token)),
-        Some(Shown::Login(url)) => NotYet(Reply::LoginNeeded(LoginPlace {
-            url,
-            user_code: None,
-        })),
+        Some(Shown::Login(place)) => NotYet(Reply::LoginNeeded(place)),
+        Some(Shown::Preparing(reason)) => later(format!(
+            "the provider of account '{account}' is being asked how to log in: try again{}",
+            before(reason)
+        )),
+        Some(Shown::Obtaining(reason)) => later(format!(
+            "the token of account '{account}' is being asked for: try again{}",
+            before(reason)
+        )),
         Some(Shown::Nothing(_)) => later(format!(
             "no login of account '{account}' can be started just now: try again"
         )),
@@ -180,12 +214,28 @@ fn sought(account: &str, shown: Option<Shown>) -> Sought {
     }
 }
 
+/// What somebody gets who has waited for a login.
+fn not_logged_in(account: &str, wrong: Option<WentWrong>) -> Reply {
+    let passing = wrong.as_ref().is_some_and(|wrong| wrong.passing);
+    let reason = because(wrong.map(|wrong| wrong.reason));
+    let told = format!("account '{account}' has not been logged in{reason}");
+    match passing {
+        true => Reply::TryLater(told),
+        false => Reply::Error(told),
+    }
+}
+
 fn halted(account: &str, reason: Option<String>) -> Reply {
     Reply::Error(format!(
         "the provider refuses to refresh the token of account '{account}'{}: correct the \
          configuration and run 'pizauth reload'",
         because(reason)
     ))
+}
+
+/// What went wrong the last time.
+fn before(reason: Option<String>) -> String {
+    reason.map_or_else(String::new, |reason| format!(" (the last time: {reason})"))
 }
 
 fn because(reason: Option<String>) -> String {

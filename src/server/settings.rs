@@ -1,22 +1,23 @@
 //! What changes with the configuration, all at once: the configuration itself, and what is made of
 //! it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::config::Config;
-use crate::server::exchange::Provider;
+use crate::config::{Config, RedirectUri};
+use crate::server::provider::Provider;
+use crate::server::redirect::Listeners;
 
 /// What changes with the configuration.
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) provider: Provider,
     /// The redirect listeners, which the redirect thread takes from; here to be handed on.
-    redirect: Mutex<Vec<Arc<TcpListener>>>,
+    redirect: Mutex<Listeners>,
 }
 
 impl Settings {
-    pub(super) fn new(config: Config, redirect: Vec<Arc<TcpListener>>) -> Arc<Self> {
+    pub(super) fn new(config: Config, redirect: Listeners) -> Arc<Self> {
         let provider = Provider::new(&config);
         Arc::new(Self {
             config,
@@ -25,7 +26,7 @@ impl Settings {
         })
     }
 
-    pub(super) fn redirect(&self) -> Vec<Arc<TcpListener>> {
+    pub(super) fn redirect(&self) -> Listeners {
         let redirect = self.redirect.lock();
         redirect.unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -34,20 +35,12 @@ impl Settings {
     /// request to a provider takes.
     pub(super) fn close(&self) {
         let redirect = self.redirect.lock();
-        redirect.unwrap_or_else(PoisonError::into_inner).clear();
+        *redirect.unwrap_or_else(PoisonError::into_inner) = Listeners::default();
     }
 
-    /// What is put into redirect URIs that name no port.
-    pub(super) fn redirect_port(&self) -> u16 {
-        self.redirect_addresses()
-            .first()
-            .map_or(0, SocketAddr::port)
-    }
-
-    /// Where the redirect listener listens.
-    pub(super) fn redirect_addresses(&self) -> Vec<SocketAddr> {
-        let redirect = self.redirect();
-        let addresses = redirect.iter().map(|listener| listener.local_addr());
-        addresses.filter_map(Result::ok).collect()
+    /// What is put into `uri` where it names no port: that of the listener for its scheme.
+    pub(super) fn redirect_port(&self, uri: &RedirectUri) -> u16 {
+        let addresses = self.redirect().addresses(uri.is_https());
+        addresses.first().map_or(0, SocketAddr::port)
     }
 }

@@ -10,6 +10,7 @@ use crate::server::settings::Settings;
 use crate::sys::Alarm;
 use crate::vault::Vault;
 use crate::vault::order::{Order, Outcome};
+use crate::vault::reload::Moved;
 
 /// The one lock of the server, and the two ways to wait for what is under it: for a moment, and
 /// for a change.
@@ -59,15 +60,9 @@ impl Shared {
     }
 
     /// Puts other settings in force, for the vault too.
-    pub(super) fn replace_settings(
-        &self,
-        settings: Arc<Settings>,
-        listener_moved: bool,
-    ) -> Vec<Order> {
+    pub(super) fn replace_settings(&self, settings: Arc<Settings>, moved: Moved) -> Vec<Order> {
         let ((), orders) = self.change(|state, now| {
-            let orders = state
-                .vault
-                .reload(&settings.config, listener_moved, now.moment);
+            let orders = state.vault.reload(&settings.config, moved, now.moment);
             state.settings = settings;
             ((), orders)
         });

@@ -2,7 +2,6 @@
 //! no thread exists before the fork.
 
 use std::io::{self, Write};
-use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -16,22 +15,24 @@ use sd_notify::NotifyState;
 
 use crate::cli::ServerOptions;
 use crate::clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Listen};
 use crate::console;
 use crate::exit::Exit;
+use crate::files;
 use crate::logging;
 use crate::paths::{self, RuntimePaths};
 use crate::protocol::Reply;
 use crate::server::background::{self, Detaching, Divided};
 use crate::server::control::Control;
 use crate::server::handover::Fate;
+use crate::server::helper;
 use crate::server::intake::{self, Door, Intake};
 use crate::server::notifier::{self, Notifier};
 use crate::server::outbox;
 use crate::server::persister;
 use crate::server::place::{self, Place};
 use crate::server::pool::Pool;
-use crate::server::redirect::Redirect;
+use crate::server::redirect::{Certificate, Redirect};
 use crate::server::settings::Settings;
 use crate::server::shared::Shared;
 use crate::server::shell::Command;
@@ -85,6 +86,12 @@ fn start(options: &ServerOptions) -> Result<Exit, String> {
     } else {
         sys::close_inherited_descriptors();
     }
+    // Before there is anything that it must not know.
+    if let helper::Divided::Helper = helper::divide()? {
+        // It has closed them already.
+        std::mem::forget(passed);
+        return Ok(Exit::Done);
+    }
     let prepared = prepare(options, passed)?;
     if options.foreground {
         return serve(prepared, None, options.verbosity);
@@ -103,18 +110,30 @@ fn prepare(options: &ServerOptions, passed: Vec<OwnedFd>) -> Result<Prepared, St
         console::say(&mut io::stderr(), &error.to_string());
         "the server was not started: correct the configuration first".to_owned()
     })?;
+    if let Some(warning) = config::exposed_secrets(&config_path, &config) {
+        console::say(&mut io::stderr(), &format!("pizauth: warning: {warning}"));
+    }
+    helper::inform(&config_path, &config).map_err(|error| text(&error))?;
+    files::open_through(helper::open);
     let paths = RuntimePaths::find();
-    paths.prepare().map_err(|error| error.to_string())?;
+    let dir = paths.prepare().map_err(|error| error.to_string())?;
     let mut old = None;
     if options.replace && place::is_taken(&paths) {
         // What is handed over is secret from its first moment here.
         sys::hide_memory().map_err(|error| text(&error))?;
         old = taking::take(&paths.socket)?;
     }
+    if config.https_listen != Listen::Off {
+        // So is the key of a certificate.
+        sys::hide_memory().map_err(|error| text(&error))?;
+    }
     let place = match &mut old {
-        Some(taken) => Place::inherit(&paths, &config.http_listen, taken)?,
-        None => Place::make(&paths, &config.http_listen, passed)?,
+        Some(taken) => Place::inherit(&paths, &config, taken)?,
+        None => Place::make(&paths, &dir, &config, passed)?,
     };
+    if let Some(warning) = place.redirect.certificate().and_then(Certificate::warning) {
+        console::say(&mut io::stderr(), &format!("warning: {warning}"));
+    }
     Ok(Prepared {
         config,
         config_path,
@@ -149,6 +168,8 @@ fn serve(prepared: Prepared, detaching: Option<Detaching>, verbosity: u8) -> Res
         run_startup_cmd(&server);
     }
     log::info!("ready, with {} accounts", server.facts().accounts);
+    // What was restored or taken over went through this thread, which now waits for the end.
+    sys::wipe_stack();
     let end = ended.recv().unwrap_or(End::Asked(None));
     match end {
         End::Asked(client) if server.may_end() => {
@@ -197,9 +218,9 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
         mut old,
     } = prepared;
     let failed = |error: io::Error| format!("cannot start the server: {}", text(&error));
-    background::harden().map_err(failed)?;
+    let protections = background::harden(&RuntimePaths::find().dir).map_err(failed)?;
     let listener = Arc::new(place.control);
-    let redirect: Vec<Arc<TcpListener>> = place.redirect.into_iter().map(Arc::new).collect();
+    let entrances = place.redirect.entrances();
     let (notifier, commands) = Notifier::new();
     let (end, ended) = channel();
     let (outbox, delivery) = outbox::outbox().map_err(failed)?;
@@ -212,11 +233,12 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
         Some(taken) => taken.put_into(&mut vault)?,
         None => Vec::new(),
     };
-    let settings = Settings::new(config, redirect.clone());
+    let settings = Settings::new(config, place.redirect);
     let server = Arc::new(Server {
         shared: Shared::new(vault, settings, bells, persister.clone()).map_err(failed)?,
         config_path,
         started_at: clock::now().wall,
+        protections,
         notifier,
         seat: Mutex::new(Some(Seat {
             lock: place.lock,
@@ -243,7 +265,7 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
         None => persister::restore(&server),
     };
     let redirect =
-        Intake::new(Redirect(Arc::clone(&server)), redirect, redirect_news).map_err(failed)?;
+        Intake::new(Redirect(Arc::clone(&server)), entrances, redirect_news).map_err(failed)?;
     let control =
         Intake::new(Control(Arc::clone(&server)), vec![listener], control_news).map_err(failed)?;
     spawn_with(&server, "persister", move |server| {

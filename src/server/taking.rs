@@ -4,7 +4,6 @@
 //! takes it back, is in [`crate::server::handover`].
 
 use std::io::{self, Read, Write};
-use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -13,16 +12,17 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::clock;
-use crate::config::Listen;
 use crate::console;
 use crate::protocol::{
     HANDOVER_BEGUN, HANDOVER_DONE, HANDOVER_FORMAT, HANDOVER_READY, Reply, Request,
     read_handover_head,
 };
 use crate::server::handover::{Handover, NotThat, expect, is_gone};
+use crate::server::redirect::{Certificate, Listeners};
 use crate::sys;
 use crate::vault::Vault;
 use crate::vault::order::Order;
+use crate::vault::reload::Moved;
 
 /// How long the old server may take to hand over: all its waiting, and some.
 const HANDOVER_TIME: Duration = Duration::from_secs(180);
@@ -41,27 +41,14 @@ pub(super) struct Taken {
     pub(super) handover: Handover,
     pub(super) lock: OwnedFd,
     pub(super) control: UnixListener,
-    pub(super) redirect: Vec<TcpListener>,
-    /// Whether the redirect listeners are others than the old server's.
-    pub(super) moved: bool,
+    pub(super) redirect: Listeners,
+    /// Which redirect listeners are others than the old server's.
+    pub(super) moved: Moved,
     /// The old server, which still waits to hear that this one can begin.
     pub(super) old: UnixStream,
 }
 
 impl Taken {
-    /// Whether the old server's redirect listeners are those that `listen` asks for.
-    pub(super) fn has_listeners_for(&self, listen: &Listen) -> bool {
-        // The old server itself would be in the way of the same address.
-        let has = |address| {
-            let mut addresses = self.redirect.iter().map(TcpListener::local_addr);
-            addresses.any(|it| it.is_ok_and(|it| it == address))
-        };
-        match listen {
-            Listen::At(address) if has(*address) => true,
-            listen => self.handover.http_listen == format!("{listen:?}"),
-        }
-    }
-
     /// Puts what the old server knew into the new one's vault.
     ///
     /// # Errors
@@ -125,21 +112,35 @@ fn take_once(socket: &Path) -> Result<Offer, String> {
     if !given {
         return Err(refusal(&head, &text));
     }
-    let handover = serde_json::from_slice(&text)
+    let handover: Handover = serde_json::from_slice(&text)
         .map_err(|_| "what the running server hands over cannot be read: stop it first")?;
     let mut descriptors = descriptors.into_iter();
     let (Some(lock), Some(control)) = (descriptors.next(), descriptors.next()) else {
         return Err("the running server hands over no sockets: stop it first".into());
     };
-    let redirect = descriptors.map(TcpListener::from).collect();
+    let redirect = listeners(&handover, descriptors.collect())
+        .ok_or("the running server hands over too few sockets: stop it first")?;
     Ok(Offer::Given(Box::new(Taken {
         handover,
         lock,
         control: control.into(),
         redirect,
-        moved: false,
+        moved: Moved::default(),
         old,
     })))
+}
+
+/// The redirect listeners: those for http come first. `None` where there are fewer than there
+/// should be.
+fn listeners(handover: &Handover, mut http: Vec<OwnedFd>) -> Option<Listeners> {
+    let secure = http.len().checked_sub(handover.https_sockets)?;
+    let https = http.split_off(secure);
+    let certificate = handover.certificate.as_ref();
+    Some(Listeners::inherited(
+        http.into_iter().map(Into::into).collect(),
+        https.into_iter().map(Into::into).collect(),
+        certificate.and_then(Certificate::take_over),
+    ))
 }
 
 fn is_nobody(error: &io::Error) -> bool {

@@ -1,10 +1,12 @@
 //! What the vault answers to those who ask it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::config::AccountName;
-use crate::secret::AccessToken;
+use crate::config::{Account, AccountName};
+use crate::protocol::{LoggedIn as LoggedInDocument, LoginOffer, LoginPlace};
+use crate::secret::{AccessToken, RefreshToken};
 use crate::vault::order::Ticket;
 
 /// What `show` gets.
@@ -12,10 +14,14 @@ use crate::vault::order::Ticket;
 pub enum Shown {
     /// An access token that has not expired.
     Token(AccessToken),
-    /// The user must log in at this URL.
-    Login(String),
+    /// The user must log in there.
+    Login(LoginPlace),
+    /// The provider is being asked how the user can log in; what went wrong before.
+    Preparing(Option<String>),
+    /// The client is asking for its first token; what went wrong so far.
+    Obtaining(Option<String>),
     /// Nothing is under way: a login must be started. What went wrong last.
-    Nothing(Option<String>),
+    Nothing(Option<WentWrong>),
     /// The user has just logged in.
     Exchanging,
     /// The access token has expired and is being refreshed; what went wrong so far.
@@ -29,6 +35,15 @@ pub enum Shown {
     Halted(Option<String>),
 }
 
+/// What went wrong last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WentWrong {
+    /// In words.
+    pub reason: String,
+    /// Whether it may pass by itself.
+    pub passing: bool,
+}
+
 /// What `refresh` leads to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refreshing {
@@ -38,6 +53,21 @@ pub enum Refreshing {
     Impossible,
     /// The user has just logged in.
     Exchanging,
+    /// The provider is being asked how the user can log in.
+    Preparing,
+}
+
+/// What is to be revoked at the provider.
+#[derive(Debug)]
+pub struct Revoked {
+    /// The account.
+    pub account: Arc<Account>,
+    /// Whether anything was forgotten.
+    pub held: bool,
+    /// The refresh token, where there was one.
+    pub refresh_token: Option<RefreshToken>,
+    /// The access token, where there was one.
+    pub access_token: Option<AccessToken>,
 }
 
 /// How a refresh ended.
@@ -51,6 +81,39 @@ pub enum Refreshed {
     Refused(String),
     /// The login is gone, for this reason.
     Gone(String),
+}
+
+/// Whether somebody can be offered a login.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// There is a login already; until when its token is good, where it has one now.
+    Needless(Option<LoggedInDocument>),
+    /// The user has just logged in.
+    Exchanging,
+    /// One can be begun, or has been.
+    Free,
+}
+
+/// What the user has to do for a login.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// The provider is being asked.
+    NotYet,
+    /// This.
+    Yes(LoginOffer),
+    /// Nothing can be done, because of this.
+    No(WentWrong),
+}
+
+/// How a login ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum LoginEnd {
+    /// It has not.
+    NotYet,
+    /// Well.
+    Yes(LoggedInDocument),
+    /// Not well, for this reason.
+    No(String),
 }
 
 /// What the browser's return leads to.

@@ -8,12 +8,14 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::clock::Moment;
-use crate::config::{Account, Config};
+use crate::config::{Account, Config, GrantType};
 use crate::secret::{AuthState, RefreshToken};
-use crate::vault::answer::Shown;
+use crate::vault::answer::{Shown, WentWrong};
 use crate::vault::order::{Order, Task, Ticket};
 use crate::vault::spent::Spent;
-use crate::vault::token::{Active, Attempt, Effect, Policy, Renewal, TokenState, Trouble};
+use crate::vault::token::{
+    Active, Attempt, Effect, Login, Means, Pending, Policy, Renewal, TokenState, Trouble,
+};
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -28,6 +30,8 @@ pub(super) struct Entry {
     pub(super) deadline: Option<Moment>,
     pub(super) last_error: Option<LastError>,
     pub(super) spent: Spent,
+    /// The generation of the login that brought the tokens at hand.
+    pub(super) logged_in: Option<u64>,
 }
 
 /// See [`Entry::outline`].
@@ -43,6 +47,8 @@ type Outline = (
 pub(super) struct LastError {
     pub(super) at: Moment,
     pub(super) reason: String,
+    /// Whether it may pass, and a person was not told.
+    pub(super) passing: bool,
 }
 
 impl Entry {
@@ -67,11 +73,11 @@ impl Entry {
 
     /// Takes note that `next` is about to take the place of the refresh token at hand.
     pub(super) fn replace_refresh_token(&mut self, next: Option<&RefreshToken>) {
-        let Some(renewal) = self.state.renewal() else {
+        let Some(held) = self.state.renewal().and_then(Renewal::refresh_token) else {
             return;
         };
-        if next.is_some_and(|next| *next != renewal.refresh_token) {
-            self.spent.add(renewal.refresh_token.expose());
+        if next.is_some_and(|next| next != held) {
+            self.spent.add(held.expose());
         }
     }
 
@@ -96,7 +102,10 @@ impl Entry {
     /// The digest of the `state` that a login waits for.
     pub(super) fn login(&self) -> Option<[u8; 32]> {
         match &self.state {
-            TokenState::Pending(pending) => Some(digest(&pending.request.state)),
+            TokenState::Pending(Pending {
+                login: Login::Browser(request),
+                ..
+            }) => Some(digest(&request.state)),
             _ => None,
         }
     }
@@ -111,9 +120,14 @@ impl Entry {
         }
         let halted = |renewal: &Renewal| renewal.attempt == Attempt::Halted;
         match &self.state {
-            TokenState::Pending(pending) => Shown::Login(pending.request.url.clone()),
+            TokenState::Preparing(_) => Shown::Preparing(reason()),
+            TokenState::Pending(pending) => Shown::Login(pending.login.place()),
             TokenState::Exchanging(_) => Shown::Exchanging,
             TokenState::Expired(renewal) if halted(renewal) => Shown::Halted(reason()),
+            TokenState::Expired(Renewal {
+                means: Means::ClientCredentials,
+                ..
+            }) => Shown::Obtaining(reason()),
             TokenState::Expired(_) => Shown::Expired(reason()),
             TokenState::Active(Active {
                 renewal: Some(renewal),
@@ -126,8 +140,15 @@ impl Entry {
                     false => Shown::TooShort(reason()),
                 }
             }
-            TokenState::Empty | TokenState::Active(_) => Shown::Nothing(reason()),
+            TokenState::Empty | TokenState::Active(_) => Shown::Nothing(self.went_wrong()),
         }
+    }
+
+    pub(super) fn went_wrong(&self) -> Option<WentWrong> {
+        self.last_error.as_ref().map(|error| WentWrong {
+            reason: error.reason.clone(),
+            passing: error.passing,
+        })
     }
 
     /// An effect, with what it needs of this account. `None` where nobody else has to do anything.
@@ -136,8 +157,10 @@ impl Entry {
             Effect::Supersede => None,
             Effect::Exchange(exchange) => Some(Task::Exchange(exchange)),
             Effect::Refresh => Some(Task::Refresh),
+            Effect::Prepare(grant) => Some(Task::Prepare(grant)),
+            Effect::Poll => Some(Task::Poll),
             Effect::Remind => match &self.state {
-                TokenState::Pending(pending) => Some(Task::Remind(pending.request.url.clone())),
+                TokenState::Pending(pending) => Some(Task::Remind(pending.login.place())),
                 _ => None,
             },
             Effect::Report(trouble) => Some(Task::Report(self.report(&trouble))),
@@ -191,9 +214,27 @@ pub(super) fn policy(config: &Config, account: &Account) -> Policy {
     Policy {
         refresh: account.refresh,
         remind_every: remind_every(config),
-        probes: account.transient_error_if_cmd.is_some(),
+        // Without a login there is none to be given up.
+        probes: account.transient_error_if_cmd.is_some() && !asks_for_itself(account),
+        asks_for_itself: asks_for_itself(account),
+        repeats_redirect_uri: account.dialect.redirect_uri_on_refresh,
         spread: hasher.finish(),
     }
+}
+
+/// Whether the client of this account needs no user.
+pub(super) fn asks_for_itself(account: &Account) -> bool {
+    account.authority.grant == GrantType::ClientCredentials
+}
+
+/// The state of an account of which nothing is known: a client that asks for itself does so at
+/// once.
+pub(super) fn initial(account: &Account) -> TokenState {
+    if !asks_for_itself(account) {
+        return TokenState::Empty;
+    }
+    let long_ago = Moment::from_millis(0);
+    TokenState::Expired(Renewal::idle(Means::ClientCredentials, long_ago))
 }
 
 /// How often to remind: never, where no command would be run for it.

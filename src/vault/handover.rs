@@ -4,20 +4,25 @@
 //! the user are in it. What was issued under another authority than the new process's
 //! configuration has is left out, as at a reload.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::clock::Moment;
 use crate::oauth::authorize::AuthorizationRequest;
 use crate::oauth::endpoints::ExpectedIssuer;
-use crate::secret::{AccessToken, AuthState, RefreshToken, SecretText, Verifier};
+use crate::secret::{AccessToken, AuthState, DeviceCode, RefreshToken, SecretText, Verifier};
 use crate::vault::Vault;
+use crate::vault::device::{DeviceLogin, Poll};
 use crate::vault::entry::{Entry, LastError};
 use crate::vault::order::{Order, Task};
+use crate::vault::reload::Moved;
 use crate::vault::snapshot::authority_digest;
 use crate::vault::spent::Spent;
 use crate::vault::token::{
-    Access, Active, Attempt, Event, Failures, Input, Pending, Renewal, TokenState,
+    Access, Active, Attempt, Event, Failures, Input, Login, Means, Pending, RenewableLogin,
+    Renewal, TokenState,
 };
 
 /// Why a vault cannot be handed over just now: an answer is awaited that may change it.
@@ -33,7 +38,13 @@ struct Handed {
     authority: String,
     state: HandedState,
     spent: Spent,
-    last_error: Option<(i64, String)>,
+    last_error: Option<(i64, String, bool)>,
+    /// The number of a login that waits, and of the one that brought the tokens: whoever waits for
+    /// its end asks the next server for it.
+    #[serde(default)]
+    login: u64,
+    #[serde(default)]
+    logged_in: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -44,6 +55,20 @@ enum HandedState {
         state: Secret,
         verifier: Secret,
         redirect_uri: String,
+        issuer: Option<String>,
+        issuer_promised: bool,
+        told: i64,
+        carried: Option<HandedAccess>,
+    },
+    Device {
+        device_code: Secret,
+        user_code: String,
+        uri: String,
+        uri_complete: Option<String>,
+        expires: i64,
+        interval_millis: u64,
+        ask_at: i64,
+        failures: u32,
         told: i64,
         carried: Option<HandedAccess>,
     },
@@ -61,7 +86,9 @@ struct HandedAccess {
 
 #[derive(Serialize, Deserialize)]
 struct HandedRenewal {
-    refresh_token: Secret,
+    /// None for a client that asks for itself.
+    refresh_token: Option<Secret>,
+    redirect_uri: Option<String>,
     obtained: i64,
     attempt: HandedAttempt,
 }
@@ -92,28 +119,29 @@ impl Vault {
         Ok(SecretText::new(text))
     }
 
-    /// Takes in what another process's vault knew. `listener_moved` where logins can no longer
-    /// come back to where they were told to.
+    /// Takes in what another process's vault knew. `moved` says which logins can no longer come
+    /// back to where they were told to.
     ///
     /// # Errors
     /// Where the text is not what [`Self::hand_over`] makes; nothing is changed then.
     pub fn take_over(
         &mut self,
         text: &str,
-        listener_moved: bool,
+        moved: impl Into<Moved>,
         now: Moment,
     ) -> Result<Vec<Order>, String> {
         // The error's own text may quote a secret.
         let handed: Vec<Handed> = serde_json::from_str(text)
             .map_err(|error| format!("its state cannot be read (column {})", error.column()))?;
+        let moved = moved.into();
         let mut orders = Vec::new();
         for handed in handed {
-            orders.extend(self.take_account(handed, listener_moved, now));
+            orders.extend(self.take_account(handed, moved, now));
         }
         Ok(orders)
     }
 
-    fn take_account(&mut self, handed: Handed, listener_moved: bool, now: Moment) -> Vec<Order> {
+    fn take_account(&mut self, handed: Handed, moved: Moved, now: Moment) -> Vec<Order> {
         let name = handed.account.clone();
         let Some(entry) = self.entries.get_mut(name.as_str()) else {
             return Vec::new();
@@ -127,11 +155,18 @@ impl Vault {
             return lost.then(announce).into_iter().collect();
         }
         entry.state = state;
-        entry.last_error = handed.last_error.map(|(at, reason)| LastError {
+        if handed.login > 0 {
+            entry.generation = handed.login;
+            entry.logged_in = handed.logged_in;
+            // None of the numbers that the other server gave is given to anything else.
+            self.last_number = self.last_number.max(handed.login);
+        }
+        entry.last_error = handed.last_error.map(|(at, reason, passing)| LastError {
             at: Moment::from_millis(at),
             reason,
+            passing,
         });
-        let astray = listener_moved && entry.account.authority.redirect_uri.port().is_none();
+        let astray = moved.leads_astray(&entry.account.authority.redirect_uri);
         let login = entry.login();
         login.map(|digest| self.logins.insert(digest, entry.account.name.clone()));
         // From here on it is a new configuration like any other.
@@ -152,27 +187,57 @@ fn hand(entry: &Entry) -> Result<Handed, Busy> {
         last_error: entry
             .last_error
             .as_ref()
-            .map(|error| (error.at.as_millis(), error.reason.clone())),
+            .map(|error| (error.at.as_millis(), error.reason.clone(), error.passing)),
+        login: entry.generation,
+        logged_in: entry.logged_in,
     })
 }
 
 fn hand_state(state: &TokenState) -> Result<HandedState, Busy> {
     Ok(match state {
         TokenState::Empty => HandedState::Empty,
-        TokenState::Exchanging(_) => return Err(Busy),
-        TokenState::Pending(pending) => HandedState::Pending {
-            url: pending.request.url.clone(),
-            state: secret(pending.request.state.expose()),
-            verifier: secret(pending.request.verifier.expose()),
-            redirect_uri: pending.request.redirect_uri.clone(),
-            told: pending.told.as_millis(),
-            carried: pending.carried.as_ref().map(hand_access),
-        },
+        TokenState::Exchanging(_) | TokenState::Preparing(_) => return Err(Busy),
+        TokenState::Pending(pending) => hand_login(pending)?,
         TokenState::Active(active) => HandedState::Active(
             hand_access(&active.access),
             active.renewal.as_ref().map(hand_renewal).transpose()?,
         ),
         TokenState::Expired(renewal) => HandedState::Expired(hand_renewal(renewal)?),
+    })
+}
+
+fn hand_login(pending: &Pending) -> Result<HandedState, Busy> {
+    let told = pending.told.as_millis();
+    let carried = pending.carried.as_ref().map(hand_access);
+    let login = match &pending.login {
+        Login::Browser(request) => {
+            return Ok(HandedState::Pending {
+                url: request.url.clone(),
+                state: secret(request.state.expose()),
+                verifier: secret(request.verifier.expose()),
+                redirect_uri: request.redirect_uri.clone(),
+                issuer: request.issuer.identifier.clone(),
+                issuer_promised: request.issuer.promised,
+                told,
+                carried,
+            });
+        }
+        Login::Device(login) => login,
+    };
+    let Poll::Next { at, failures } = login.poll else {
+        return Err(Busy);
+    };
+    Ok(HandedState::Device {
+        device_code: secret(login.device_code.expose()),
+        user_code: login.user_code.clone(),
+        uri: login.verification_uri.clone(),
+        uri_complete: login.verification_uri_complete.clone(),
+        expires: login.expires.as_millis(),
+        interval_millis: u64::try_from(login.interval.as_millis()).unwrap_or(u64::MAX),
+        ask_at: at.as_millis(),
+        failures,
+        told,
+        carried,
     })
 }
 
@@ -191,7 +256,11 @@ fn hand_access(access: &Access) -> HandedAccess {
 
 fn hand_renewal(renewal: &Renewal) -> Result<HandedRenewal, Busy> {
     Ok(HandedRenewal {
-        refresh_token: secret(renewal.refresh_token.expose()),
+        refresh_token: renewal.refresh_token().map(|token| secret(token.expose())),
+        redirect_uri: match &renewal.means {
+            Means::RefreshToken(login) => login.redirect_uri.clone(),
+            Means::ClientCredentials => None,
+        },
         obtained: renewal.obtained.as_millis(),
         attempt: match renewal.attempt {
             Attempt::Idle => HandedAttempt::Idle,
@@ -225,16 +294,48 @@ impl From<HandedState> for TokenState {
                 state,
                 verifier,
                 redirect_uri,
+                issuer,
+                issuer_promised,
                 told,
                 carried,
             } => Self::Pending(Pending {
-                request: AuthorizationRequest {
+                login: Login::Browser(AuthorizationRequest {
                     url,
                     state: AuthState::new(own(state)),
                     verifier: Verifier::new(own(verifier)),
                     redirect_uri,
-                    issuer: ExpectedIssuer::default(),
-                },
+                    issuer: ExpectedIssuer {
+                        identifier: issuer,
+                        promised: issuer_promised,
+                    },
+                }),
+                told: Moment::from_millis(told),
+                carried: carried.map(Access::from),
+            }),
+            HandedState::Device {
+                device_code,
+                user_code,
+                uri,
+                uri_complete,
+                expires,
+                interval_millis,
+                ask_at,
+                failures,
+                told,
+                carried,
+            } => Self::Pending(Pending {
+                login: Login::Device(DeviceLogin {
+                    device_code: DeviceCode::new(own(device_code)),
+                    user_code,
+                    verification_uri: uri,
+                    verification_uri_complete: uri_complete,
+                    expires: Moment::from_millis(expires),
+                    interval: Duration::from_millis(interval_millis),
+                    poll: Poll::Next {
+                        at: Moment::from_millis(ask_at),
+                        failures,
+                    },
+                }),
                 told: Moment::from_millis(told),
                 carried: carried.map(Access::from),
             }),
@@ -260,8 +361,13 @@ impl From<HandedAccess> for Access {
 
 impl From<HandedRenewal> for Renewal {
     fn from(handed: HandedRenewal) -> Self {
+        let redirect_uri = handed.redirect_uri;
+        let login = handed.refresh_token.map(|token| RenewableLogin {
+            refresh_token: RefreshToken::new(own(token)),
+            redirect_uri,
+        });
         Self {
-            refresh_token: RefreshToken::new(own(handed.refresh_token)),
+            means: login.map_or(Means::ClientCredentials, Means::RefreshToken),
             obtained: Moment::from_millis(handed.obtained),
             attempt: match handed.attempt {
                 HandedAttempt::Idle => Attempt::Idle,

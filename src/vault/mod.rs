@@ -5,13 +5,16 @@
 
 pub mod answer;
 mod backoff;
+mod begin;
+pub mod device;
 mod entry;
 mod grant;
 pub mod handover;
 pub mod keeping;
+mod login;
 pub mod order;
 mod refresh;
-mod reload;
+pub mod reload;
 pub mod report;
 mod results;
 mod schedule;
@@ -23,22 +26,23 @@ mod test_support;
 #[cfg(test)]
 mod tests;
 pub mod token;
+mod transition;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::answer::{LoggedIn, Refreshed, Refreshing, Returned, Shown};
-use self::entry::{Entry, LastError, digest, policy};
+use self::answer::{Refreshed, Refreshing, Revoked, Shown};
+use self::entry::{Entry, LastError, initial, policy};
 use self::order::{Order, Outcome, Ticket};
 use self::reload::names;
 use self::schedule::Schedule;
 use self::spent::Spent;
 pub use self::step::step;
-use self::token::{Attempt, Effect, Input, Restored, TokenState};
+use self::token::{Attempt, Effect, Event, Input, Renewal, Restored, TokenState};
 use crate::clock::Moment;
 use crate::config::{Account, AccountName, Config};
-use crate::oauth::authorize::{AuthorizationRequest, Callback};
+use crate::secret::RefreshToken;
 
 /// All accounts and their tokens.
 #[derive(Debug)]
@@ -81,15 +85,20 @@ impl Vault {
 
     fn insert(&mut self, config: &Config, account: &Arc<Account>) {
         self.last_number += 1;
+        let policy = policy(config, account);
+        let state = initial(account);
+        let deadline = state.deadline(&policy);
+        self.schedule.put(&account.name, None, deadline);
         let entry = Entry {
             account: Arc::clone(account),
-            policy: policy(config, account),
-            state: TokenState::Empty,
+            policy,
+            state,
             generation: self.last_number,
             request: None,
-            deadline: None,
+            deadline,
             last_error: None,
             spent: Spent::default(),
+            logged_in: None,
         };
         self.entries.insert(account.name.clone(), entry);
     }
@@ -170,30 +179,13 @@ impl Vault {
         }
     }
 
-    /// Starts a login, unless one is under way or there is no need of one, and says what `show`
-    /// gets from then on.
-    pub fn authorize(
-        &mut self,
-        name: &str,
-        request: AuthorizationRequest,
-        now: Moment,
-    ) -> Outcome<Option<Shown>> {
-        let orders = self.apply(name, Input::Authorize(request), now);
-        let entry = self.entries.get(name);
-        // A token that is carried along is no answer to somebody who wants a new login.
-        let shown = entry.map(|entry| match &entry.state {
-            TokenState::Pending(pending) => Shown::Login(pending.request.url.clone()),
-            _ => entry.shown(Duration::ZERO, now),
-        });
-        (shown, orders)
-    }
-
     /// Starts a refresh, or joins the one that is under way. `None` where there is no such account.
     pub fn refresh(&mut self, name: &str, now: Moment) -> Outcome<Option<Refreshing>> {
         let orders = self.apply(name, Input::RefreshAsked, now);
         let refreshing = self.entries.get(name).map(|entry| match &entry.state {
             state if state.renewal().is_some() => Refreshing::Started(entry.ticket()),
             TokenState::Exchanging(_) => Refreshing::Exchanging,
+            TokenState::Preparing(_) => Refreshing::Preparing,
             _ => Refreshing::Impossible,
         });
         (refreshing, orders)
@@ -224,56 +216,23 @@ impl Vault {
         }
     }
 
-    /// The browser came back. `path` is where to: it must be where the account's redirect URI
-    /// points.
-    pub fn callback(&mut self, path: &str, callback: Callback, now: Moment) -> Outcome<Returned> {
-        let found = self.logins.get(&digest(&callback.state)).cloned();
-        let Some((name, entry)) =
-            found.and_then(|name| self.entries.get(&name).map(|entry| (name, entry)))
-        else {
-            return (Returned::Unknown, Vec::new());
-        };
-        if entry.account.authority.redirect_uri.path() != path {
-            return (Returned::Unknown, Vec::new());
-        }
-        let refusal = callback.outcome.as_ref().err().map(ToString::to_string);
-        let orders = self.apply(name.as_str(), Input::Callback(callback), now);
-        let returned = match (refusal, self.entries.get(&name)) {
-            (Some(reason), _) => Returned::Refused(name, reason),
-            (None, Some(entry)) => Returned::Accepted(entry.ticket()),
-            (None, None) => Returned::Unknown,
-        };
-        (returned, orders)
-    }
-
-    /// How the exchange of this ticket ended; `None` while it is under way.
-    #[must_use]
-    pub fn logged_in(&self, ticket: &Ticket) -> Option<LoggedIn> {
-        let Some(entry) = self.entries.get(ticket.account.as_str()) else {
-            return Some(LoggedIn::No("the account is no longer configured".into()));
-        };
-        match &entry.state {
-            TokenState::Exchanging(_) if entry.awaits(ticket) => None,
-            // A failed exchange leaves the generation alone, and a token that was carried along.
-            TokenState::Active(active) if entry.generation != ticket.generation => {
-                Some(LoggedIn::Yes(active.access.expires))
-            }
-            _ => Some(LoggedIn::No(entry.last_error.as_ref().map_or_else(
-                || "the login was given up".into(),
-                |error| error.reason.clone(),
-            ))),
-        }
-    }
-
-    /// Forgets an account's tokens and its login. `None` where there is no such account; else
-    /// whether there was anything to forget.
-    pub fn revoke(&mut self, name: &str, now: Moment) -> Outcome<Option<bool>> {
+    /// Forgets an account's tokens and its login, and says what there is to be revoked at the
+    /// provider. `None` where there is no such account.
+    pub fn revoke(&mut self, name: &str, now: Moment) -> Outcome<Option<Revoked>> {
         let Some(entry) = self.entries.get_mut(name) else {
             return (None, Vec::new());
         };
         let held = !matches!(entry.state, TokenState::Empty);
+        let refresh_token = entry.state.renewal().and_then(Renewal::refresh_token);
+        let access = entry.state.access();
+        let revoked = Revoked {
+            account: Arc::clone(&entry.account),
+            held,
+            refresh_token: refresh_token.map(RefreshToken::duplicate),
+            access_token: access.map(|access| access.token.duplicate()),
+        };
         entry.last_error = None;
-        (Some(held), self.apply(name, Input::Revoke, now))
+        (Some(revoked), self.apply(name, Input::Revoke, now))
     }
 
     /// Puts tokens from a dump in the place of what an account has.
@@ -292,6 +251,11 @@ impl Vault {
         };
         let (login_before, outline_before) = (entry.login(), entry.outline());
         let obtained_before = entry.state.obtained();
+        let waited = matches!(
+            entry.state,
+            TokenState::Pending(_) | TokenState::Exchanging(_)
+        );
+        let login = waited.then_some(entry.generation);
         let state = std::mem::replace(&mut entry.state, TokenState::Empty);
         let (state, effects) = step(state, input, now, &entry.policy);
         entry.state = state;
@@ -300,7 +264,10 @@ impl Vault {
             self.last_number += 1;
             match &effect {
                 Effect::Supersede => (entry.generation, entry.request) = (self.last_number, None),
-                Effect::Exchange(_) | Effect::Refresh => entry.request = Some(self.last_number),
+                Effect::Exchange(_) | Effect::Refresh | Effect::Prepare(_) | Effect::Poll => {
+                    entry.request = Some(self.last_number);
+                }
+                Effect::Announce(Event::New) => entry.logged_in = login,
                 _ => {}
             }
             if let Effect::Report(trouble) = &effect
@@ -309,6 +276,7 @@ impl Vault {
                 entry.last_error = Some(LastError {
                     at: now,
                     reason: reason.into(),
+                    passing: false,
                 });
             }
             orders.extend(entry.task(effect).map(|task| entry.order(task)));

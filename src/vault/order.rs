@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::config::{Account, AccountName};
+use crate::config::{Account, AccountName, GrantType};
+use crate::protocol::LoginPlace;
 use crate::vault::token::{Event, Exchange};
 
 /// Travels with an order and comes back with its result, so that the result of something that has
@@ -32,17 +33,23 @@ pub struct Order {
 pub enum Task {
     /// Exchange a code; the result goes to [`Vault::exchange_done`].
     Exchange(Exchange),
-    /// Refresh with [`Vault::refresh_token`]; the result goes to [`Vault::refresh_done`].
+    /// Refresh with [`Vault::means`]; the result goes to [`Vault::refresh_done`].
     Refresh,
-    /// Tell the user to log in at this URL.
-    Remind(String),
+    /// Ask the provider how the user can log in by this grant; the result goes to
+    /// [`Vault::prepared`].
+    Prepare(GrantType),
+    /// Ask with [`Vault::device_code`] whether the user has typed the code in; the result goes to
+    /// [`Vault::polled`].
+    Poll,
+    /// Tell the user to log in there.
+    Remind(LoginPlace),
     /// Tell the user this.
     Report(String),
     /// Tell the user's command for events.
     Announce(Event),
     /// Ask `transient_error_if_cmd`; the result goes to [`Vault::probe_done`].
     Probe,
-    /// Start a login with [`Vault::authorize`].
+    /// Start a login.
     Reauthorize,
 }
 
@@ -54,5 +61,11 @@ impl Ticket {
     #[must_use]
     pub const fn account(&self) -> &AccountName {
         &self.account
+    }
+
+    /// The number of the login that this is a part of.
+    #[must_use]
+    pub const fn login(&self) -> u64 {
+        self.generation
     }
 }

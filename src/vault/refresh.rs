@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::oauth::token::{Failure, FailureKind, Grant};
-use crate::secret::RefreshToken;
 use crate::vault::backoff::backoff;
 use crate::vault::grant::{self, Previous};
 use crate::vault::token::{
-    Access, Active, Attempt, Effect, Event, Failures, Policy, Probed, Renewal, TokenState, Trouble,
+    Access, Active, Attempt, Effect, Event, Failures, Means, Policy, Probed, RenewableLogin,
+    Renewal, TokenState, Trouble,
 };
 
 /// From how many failures in a row on they are worth telling the user of, and worth asking the
@@ -35,14 +35,14 @@ const fn failures(attempt: Attempt) -> Failures {
 }
 
 /// A refresh token that came beside an access token which cannot be used.
-pub(super) fn first_failure(refresh_token: RefreshToken, now: Moment, policy: &Policy) -> Renewal {
+pub(super) fn first_failure(login: RenewableLogin, now: Moment, policy: &Policy) -> Renewal {
     let failures = Failures {
         count: 1,
         streak: 1,
         probing: false,
     };
     Renewal {
-        refresh_token,
+        means: Means::RefreshToken(login),
         obtained: now,
         attempt: pause(failures, None, now, policy),
     }
@@ -172,9 +172,21 @@ pub(super) fn refresh_done(
     };
     match result {
         Ok(grant) => {
-            effects.extend([Effect::Supersede, Effect::Announce(Event::Refreshed)]);
+            let (refresh_token, redirect_uri, event) = match renewal.means {
+                Means::RefreshToken(login) => {
+                    let RenewableLogin {
+                        refresh_token,
+                        redirect_uri,
+                    } = login;
+                    (Some(refresh_token), redirect_uri, Event::Refreshed)
+                }
+                Means::ClientCredentials if access.is_none() => (None, None, Event::New),
+                Means::ClientCredentials => (None, None, Event::Refreshed),
+            };
+            effects.extend([Effect::Supersede, Effect::Announce(event)]);
             let previous = Previous {
-                refresh_token: Some(renewal.refresh_token),
+                refresh_token,
+                redirect_uri,
                 scope: access.and_then(|access| access.scope),
             };
             grant::active(grant, previous, now, policy)
@@ -202,9 +214,13 @@ fn refresh_failed(
     policy: &Policy,
     effects: &mut Vec<Effect>,
 ) -> TokenState {
+    let has_login = renewal.refresh_token().is_some();
     let attempt = match failure.kind {
-        FailureKind::InvalidGrant => return gone(Trouble::LoginGone(failure.reason), effects),
-        FailureKind::Misconfigured => {
+        FailureKind::InvalidGrant if has_login => {
+            return gone(Trouble::LoginGone(failure.reason), effects);
+        }
+        // A client that asks for itself has no grant that could be invalid.
+        FailureKind::InvalidGrant | FailureKind::Misconfigured => {
             effects.push(Effect::Report(Trouble::Misconfigured(failure.reason)));
             Attempt::Halted
         }
@@ -222,13 +238,20 @@ fn refresh_failed(
             pause(failures, retry_after, now, policy)
         }
     };
-    let renewal = match failure.rotated {
-        Some(refresh_token) => Renewal {
-            refresh_token,
+    let renewal = match (failure.rotated, renewal.means) {
+        (Some(refresh_token), Means::RefreshToken(login)) => Renewal {
+            means: Means::RefreshToken(RenewableLogin {
+                refresh_token,
+                ..login
+            }),
             obtained: now,
             attempt,
         },
-        None => Renewal { attempt, ..renewal },
+        (_, means) => Renewal {
+            means,
+            attempt,
+            obtained: renewal.obtained,
+        },
     };
     with_access(access, renewal)
 }

@@ -4,17 +4,49 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::clock::Moment;
-use crate::config::{Account, AccountName, Config};
+use crate::config::{Account, AccountName, Config, RedirectUri};
 use crate::vault::Vault;
-use crate::vault::entry::policy;
+use crate::vault::entry::{asks_for_itself, policy};
 use crate::vault::order::{Order, Task};
 use crate::vault::token::{Event, Input};
+
+/// Which of the redirect listeners are elsewhere than before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// The one for http.
+    pub http: bool,
+    /// The one for https.
+    pub https: bool,
+}
+
+impl Moved {
+    /// Whether a browser that was told to come back to `uri` no longer arrives.
+    pub(super) fn leads_astray(self, uri: &RedirectUri) -> bool {
+        let moved = if uri.is_https() {
+            self.https
+        } else {
+            self.http
+        };
+        moved && uri.port().is_none()
+    }
+}
+
+/// Both, or neither.
+impl From<bool> for Moved {
+    fn from(moved: bool) -> Self {
+        Self {
+            http: moved,
+            https: moved,
+        }
+    }
+}
 
 impl Vault {
     /// Puts another configuration in force. A token survives exactly where the account's authority
     /// is unchanged; a login that waits for the user survives where its redirect would also still
-    /// arrive, and is begun anew where not, which `listener_moved` says.
-    pub fn reload(&mut self, config: &Config, listener_moved: bool, now: Moment) -> Vec<Order> {
+    /// arrive, and is begun anew where not, which `moved` says.
+    pub fn reload(&mut self, config: &Config, moved: impl Into<Moved>, now: Moment) -> Vec<Order> {
+        let moved = moved.into();
         let mut orders = Vec::new();
         let mut kept = HashMap::with_capacity(config.accounts.len());
         for account in &config.accounts {
@@ -28,7 +60,7 @@ impl Vault {
         }
         self.entries = kept;
         for account in &config.accounts {
-            orders.extend(self.reconfigure(config, account, listener_moved, now));
+            orders.extend(self.reconfigure(config, account, moved, now));
         }
         self.order = names(config);
         orders
@@ -53,7 +85,7 @@ impl Vault {
         &mut self,
         config: &Config,
         account: &Arc<Account>,
-        listener_moved: bool,
+        moved: Moved,
         now: Moment,
     ) -> Vec<Order> {
         let name = &account.name;
@@ -62,7 +94,7 @@ impl Vault {
             return Vec::new();
         };
         let same = entry.account.authority == account.authority;
-        let astray = listener_moved && account.authority.redirect_uri.port().is_none();
+        let astray = moved.leads_astray(&account.authority.redirect_uri);
         let mut orders = Vec::new();
         if !same {
             orders = self.forget(name, now);
@@ -74,6 +106,9 @@ impl Vault {
         entry.policy = policy(config, account);
         if !same {
             entry.last_error = None;
+        }
+        if !same && asks_for_itself(account) {
+            orders.extend(self.apply(name.as_str(), Input::Obtain, now));
         }
         orders.extend(self.apply(name.as_str(), Input::Reconfigured, now));
         if astray {

@@ -27,9 +27,13 @@ fn account_status(entry: &Entry, now: Now) -> AccountStatus {
         .access()
         .filter(|access| access.expires > now.moment);
     let renewal = entry.state.renewal();
+    let place = match &entry.state {
+        TokenState::Pending(pending) => Some(pending.login.place()),
+        _ => None,
+    };
     let obtained = access
         .map(|access| access.obtained)
-        .or_else(|| renewal.map(|renewal| renewal.obtained));
+        .or_else(|| entry.state.obtained());
     let next_refresh = renewal.and_then(|renewal| renewal.due(access, &entry.policy));
     AccountStatus {
         account: entry.account.name.to_string(),
@@ -40,11 +44,8 @@ fn account_status(entry: &Entry, now: Now) -> AccountStatus {
         busy: is_busy(&entry.state),
         next_refresh_at: next_refresh.map(time),
         granted_scope: access.and_then(|access| access.scope.clone()),
-        url: match &entry.state {
-            TokenState::Pending(pending) => Some(pending.request.url.clone()),
-            _ => None,
-        },
-        user_code: None,
+        url: place.as_ref().map(|place| place.url.clone()),
+        user_code: place.and_then(|place| place.user_code),
         last_error: entry.last_error.as_ref().map(|error| error.reason.clone()),
         last_error_at: entry.last_error.as_ref().map(|error| time(error.at)),
     }
@@ -52,10 +53,14 @@ fn account_status(entry: &Entry, now: Now) -> AccountStatus {
 
 const fn state(state: &TokenState, live: bool) -> AccountState {
     match state {
+        TokenState::Preparing(_) => AccountState::Preparing,
         TokenState::Pending(_) => AccountState::Pending,
         TokenState::Exchanging(_) => AccountState::Exchanging,
         TokenState::Active(_) if live => AccountState::Active,
         TokenState::Active(active) if active.renewal.is_some() => AccountState::Expired,
+        TokenState::Expired(renewal) if renewal.refresh_token().is_none() => {
+            AccountState::Obtaining
+        }
         TokenState::Expired(_) => AccountState::Expired,
         TokenState::Active(_) | TokenState::Empty => AccountState::Empty,
     }
@@ -65,5 +70,5 @@ fn is_busy(state: &TokenState) -> bool {
     let refreshing = state
         .renewal()
         .is_some_and(|renewal| matches!(renewal.attempt, Attempt::InFlight(_)));
-    refreshing || matches!(state, TokenState::Exchanging(_))
+    refreshing || matches!(state, TokenState::Exchanging(_) | TokenState::Preparing(_))
 }

@@ -5,20 +5,18 @@ use url::Url;
 use crate::clock::Moment;
 use crate::config::{AccountName, Authority};
 use crate::oauth::token::{Failure, Grant};
-use crate::secret::RefreshToken;
 use crate::vault::Vault;
 use crate::vault::entry::LastError;
 use crate::vault::order::{Order, Ticket};
-use crate::vault::token::{Input, Probed};
+use crate::vault::token::{Input, Means, Probed};
 
 impl Vault {
-    /// The refresh token to use for a refresh that was ordered; `None` where it has been overtaken
-    /// by events and no request must be made.
+    /// What to refresh with, where that was ordered; `None` where it has been overtaken by events
+    /// and no request must be made.
     #[must_use]
-    pub fn refresh_token(&self, ticket: &Ticket) -> Option<RefreshToken> {
+    pub fn means(&self, ticket: &Ticket) -> Option<Means> {
         let entry = self.current(ticket).filter(|entry| entry.awaits(ticket))?;
-        let renewal = entry.state.renewal()?;
-        Some(renewal.refresh_token.duplicate())
+        Some(entry.state.renewal()?.means.duplicate())
     }
 
     /// Takes in how an exchange ended.
@@ -54,15 +52,15 @@ impl Vault {
         if !entry.awaits(ticket) {
             return Vec::new();
         }
-        entry.request = None;
         entry.replace_refresh_token(match &result {
             Ok(grant) => grant.refresh_token.as_ref(),
             Err(failure) => failure.rotated.as_ref(),
         });
-        entry.last_error = result.as_ref().err().map(|failure| LastError {
-            at: now,
-            reason: failure.reason.clone(),
-        });
+        let reason = result.as_ref().err().map(|failure| failure.reason.clone());
+        self.answered(ticket, reason, now);
+        let Some(entry) = self.current(ticket) else {
+            return Vec::new();
+        };
         let through = result.is_ok().then(|| entry.account.clone());
         let mut orders = self.apply(ticket.account.as_str(), input(result), now);
         if let Some(account) = through {
@@ -71,6 +69,19 @@ impl Vault {
             orders.extend(self.try_again(|other| same_server(other.server(), reached), now));
         }
         orders
+    }
+
+    /// A request has been answered; what is wrong with the answer is what went wrong last.
+    pub(super) fn answered(&mut self, ticket: &Ticket, reason: Option<String>, now: Moment) {
+        let Some(entry) = self.current_mut(ticket) else {
+            return;
+        };
+        entry.request = None;
+        entry.last_error = reason.map(|reason| LastError {
+            at: now,
+            reason,
+            passing: true,
+        });
     }
 
     /// Takes in what `transient_error_if_cmd` decided.

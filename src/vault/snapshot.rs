@@ -20,7 +20,7 @@ use crate::secret::{AccessToken, RefreshToken, SecretText};
 use crate::vault::Vault;
 use crate::vault::entry::Entry;
 use crate::vault::order::Outcome;
-use crate::vault::token::{Access, Restored, TokenState};
+use crate::vault::token::{Access, Means, RenewableLogin, Renewal, Restored, TokenState};
 
 /// The version of the format that this program writes, and the only one that it reads.
 const VERSION: u32 = 1;
@@ -51,6 +51,8 @@ struct Dumped<'a> {
     scope: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redirect_uri: Option<&'a str>,
 }
 
 /// One account, on its way in.
@@ -63,6 +65,7 @@ struct Undumped {
     expires_at: Option<Timestamp>,
     scope: Option<String>,
     refresh_token: Option<Zeroizing<String>>,
+    redirect_uri: Option<String>,
 }
 
 /// Counts what is written to it.
@@ -163,7 +166,7 @@ struct Held {
     account: Arc<Account>,
     obtained: Moment,
     access: Option<Access>,
-    refresh_token: Option<RefreshToken>,
+    login: Option<RenewableLogin>,
 }
 
 impl Snapshot {
@@ -197,17 +200,21 @@ impl Snapshot {
 impl Held {
     fn copy(entry: &Entry) -> Option<Self> {
         let access = entry.state.access();
-        let renewal = entry.state.renewal();
+        let login = match entry.state.renewal().map(|renewal| &renewal.means) {
+            Some(Means::RefreshToken(login)) => Some(login.duplicate()),
+            Some(Means::ClientCredentials) | None => None,
+        };
         Some(Self {
             account: Arc::clone(&entry.account),
             obtained: entry.state.obtained()?,
             access: access.map(Access::duplicate),
-            refresh_token: renewal.map(|renewal| renewal.refresh_token.duplicate()),
+            login,
         })
     }
 
     fn dumped(&self, now: Now) -> Dumped<'_> {
         let access = self.access.as_ref();
+        let login = self.login.as_ref();
         Dumped {
             account: self.account.name.as_str(),
             authority: authority_digest(&self.account.authority),
@@ -215,7 +222,8 @@ impl Held {
             access_token: access.map(|access| access.token.expose()),
             expires_at: access.map(|access| now.wall_time_of(access.expires)),
             scope: access.and_then(|access| access.scope.as_deref()),
-            refresh_token: self.refresh_token.as_ref().map(RefreshToken::expose),
+            refresh_token: login.map(|login| login.refresh_token.expose()),
+            redirect_uri: login.and_then(|login| login.redirect_uri.as_deref()),
         }
     }
 }
@@ -286,7 +294,8 @@ fn is_newer(undumped: &Undumped, entry: &Entry, now: Now) -> bool {
     let held = entry
         .state
         .renewal()
-        .map(|held| held.refresh_token.expose());
+        .and_then(Renewal::refresh_token)
+        .map(RefreshToken::expose);
     let worthless = match &undumped.refresh_token {
         Some(token) => held == Some(token.as_str()) || entry.spent.has(token),
         None => held.is_some() || undumped.has_access_token_of(entry),
@@ -304,15 +313,16 @@ impl Undumped {
     fn into_tokens(self, now: Now) -> Option<Restored> {
         // Not in the future, where the wall clock was set back since: it would delay the refresh.
         let obtained = now.moment_of(self.obtained_at).min(now.moment);
-        let refresh_token = self
-            .refresh_token
-            .map(|token| RefreshToken::new(take(token)));
+        let login = self.refresh_token.map(|token| RenewableLogin {
+            refresh_token: RefreshToken::new(take(token)),
+            redirect_uri: self.redirect_uri,
+        });
         let live = self
             .access_token
             .zip(self.expires_at)
             .filter(|(_, expires_at)| *expires_at > now.wall);
         let Some((token, expires_at)) = live else {
-            return refresh_token.map(|token| Restored::Expired(token, obtained));
+            return login.map(|login| Restored::Expired(login, obtained));
         };
         // Nor is the token's life any longer for it.
         let lifetime = now
@@ -325,7 +335,7 @@ impl Undumped {
             expires,
             scope: self.scope,
         };
-        Some(Restored::Active(access, refresh_token))
+        Some(Restored::Active(access, login))
     }
 
     fn has_access_token_of(&self, entry: &Entry) -> bool {

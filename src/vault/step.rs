@@ -3,16 +3,18 @@
 //! Knows how logins go; what goes on beside a refresh token is in [`super::refresh`].
 
 use crate::clock::Moment;
-use crate::oauth::authorize::{AuthorizationRequest, Callback};
+use crate::oauth::authorize::Callback;
 use crate::oauth::token::{Failure, Grant};
+use crate::vault::begin::{authorize, obtain, prepare, prepared};
+use crate::vault::device;
 use crate::vault::grant::{self, Previous};
 use crate::vault::refresh::{
     first_failure, fresher_wanted, is_failing, probe_done, refresh_asked, refresh_done,
     refresh_if_due, way_clear, with_access, with_renewal,
 };
 use crate::vault::token::{
-    Access, Active, Attempt, Effect, Event, Exchange, Exchanging, Input, Pending, Policy, Renewal,
-    Restored, TokenState, Trouble,
+    Access, Active, Attempt, Effect, Event, Exchange, Exchanging, Input, Login, Means, Pending,
+    Policy, Preparing, RenewableLogin, Renewal, Restored, TokenState, Trouble,
 };
 
 /// Takes one account from `state` to what follows from `input`, and says what is to be done.
@@ -30,6 +32,10 @@ pub fn step(
     let state = settle(state, now, &mut effects);
     let state = match input {
         Input::Authorize(request) => authorize(state, request, now, policy, &mut effects),
+        Input::Prepare(grant) => prepare(state, grant, &mut effects),
+        Input::Prepared(result) => prepared(state, result, now, policy, &mut effects),
+        Input::Obtain => obtain(state, now, &mut effects),
+        Input::Polled(result) => device::polled(state, result, now, policy, &mut effects),
         Input::Callback(callback) => called_back(state, callback, &mut effects),
         Input::ExchangeDone(result) => exchange_done(state, result, now, policy, &mut effects),
         Input::RefreshAsked => refresh_asked(state, &mut effects),
@@ -39,7 +45,7 @@ pub fn step(
         Input::ProbeDone(probed) => probe_done(state, probed, &mut effects),
         Input::Tick => tick(state, now, policy, &mut effects),
         Input::Revoke => revoke(&state, &mut effects),
-        Input::Restore(restored) => restore(restored, &mut effects),
+        Input::Restore(restored) => restore(restored, policy, &mut effects),
         Input::Reconfigured => reconfigured(state),
         Input::ListenerMoved => listener_moved(state, &mut effects),
     };
@@ -56,14 +62,26 @@ fn settle(state: TokenState, now: Moment, effects: &mut Vec<Effect>) -> TokenSta
         TokenState::Active(active) if active.access.expires <= now => {
             expired(active.renewal, effects)
         }
-        TokenState::Pending(mut pending) if over(pending.carried.as_ref(), now) => {
-            pending.carried = None;
+        TokenState::Preparing(preparing) if over(preparing.carried.as_ref(), now) => {
             effects.push(Effect::Announce(Event::Invalidated));
-            TokenState::Pending(pending)
+            TokenState::Preparing(Preparing {
+                carried: None,
+                ..preparing
+            })
+        }
+        TokenState::Pending(pending) if over(pending.carried.as_ref(), now) => {
+            effects.push(Effect::Announce(Event::Invalidated));
+            TokenState::Pending(Pending {
+                carried: None,
+                ..pending
+            })
         }
         TokenState::Exchanging(exchanging) if over(exchanging.carried.as_ref(), now) => {
             effects.push(Effect::Announce(Event::Invalidated));
-            TokenState::Exchanging(Exchanging { carried: None })
+            TokenState::Exchanging(Exchanging {
+                carried: None,
+                ..exchanging
+            })
         }
         state => state,
     }
@@ -81,51 +99,31 @@ fn expired(renewal: Option<Renewal>, effects: &mut Vec<Effect>) -> TokenState {
     TokenState::Expired(renewal)
 }
 
-fn authorize(
-    state: TokenState,
-    request: AuthorizationRequest,
-    now: Moment,
-    policy: &Policy,
-    effects: &mut Vec<Effect>,
-) -> TokenState {
-    let carried = match state {
-        TokenState::Empty => None,
-        TokenState::Active(Active {
-            access,
-            renewal: None,
-        }) => Some(access),
-        // One outstanding request is enough: a second URL would make the first one useless.
-        state => return state,
-    };
-    effects.push(Effect::Supersede);
-    if policy.remind_every.is_some() {
-        effects.push(Effect::Remind);
-    }
-    TokenState::Pending(Pending {
-        request,
-        told: now,
-        carried,
-    })
-}
-
 fn called_back(state: TokenState, callback: Callback, effects: &mut Vec<Effect>) -> TokenState {
-    let pending = match state {
-        TokenState::Pending(pending) if pending.request.state.matches(callback.state.expose()) => {
-            pending
-        }
+    let (request, carried) = match state {
+        TokenState::Pending(Pending {
+            login: Login::Browser(request),
+            carried,
+            ..
+        }) if request.state.matches(callback.state.expose()) => (request, carried),
         state => return state,
     };
-    let Pending {
-        request, carried, ..
-    } = pending;
+    // Whatever it says: somebody else's answer is none (RFC 9207 section 2.4).
+    if let Err(wrong) = request.issuer.check(callback.iss.as_deref()) {
+        effects.push(Effect::Report(Trouble::LoginFailed(wrong.to_string())));
+        return without_login(carried);
+    }
     match callback.outcome {
         Ok(code) => {
             effects.push(Effect::Exchange(Exchange {
                 code,
                 verifier: request.verifier,
-                redirect_uri: request.redirect_uri,
+                redirect_uri: request.redirect_uri.clone(),
             }));
-            TokenState::Exchanging(Exchanging { carried })
+            TokenState::Exchanging(Exchanging {
+                redirect_uri: request.redirect_uri,
+                carried,
+            })
         }
         Err(refusal) => {
             effects.push(Effect::Report(Trouble::LoginRefused(refusal.to_string())));
@@ -135,7 +133,7 @@ fn called_back(state: TokenState, callback: Callback, effects: &mut Vec<Effect>)
 }
 
 /// What is left when a login came to nothing.
-fn without_login(carried: Option<Access>) -> TokenState {
+pub(super) fn without_login(carried: Option<Access>) -> TokenState {
     carried.map_or(TokenState::Empty, |access| {
         TokenState::Active(Active {
             access,
@@ -154,20 +152,28 @@ fn exchange_done(
     let TokenState::Exchanging(exchanging) = state else {
         return state;
     };
+    let redirect_uri = Some(exchanging.redirect_uri).filter(|_| policy.repeats_redirect_uri);
     match result {
         Ok(grant) => {
             effects.extend([Effect::Supersede, Effect::Announce(Event::New)]);
-            grant::active(grant, Previous::default(), now, policy)
+            let previous = Previous {
+                redirect_uri,
+                ..Previous::default()
+            };
+            grant::active(grant, previous, now, policy)
         }
         Err(failure) => {
             effects.push(Effect::Report(Trouble::LoginFailed(failure.reason)));
             match failure.rotated {
                 // The provider did log the user in: what it sent beside the unusable access token
                 // may bring a usable one.
-                Some(refresh_token) => with_access(
-                    exchanging.carried,
-                    first_failure(refresh_token, now, policy),
-                ),
+                Some(refresh_token) => {
+                    let login = RenewableLogin {
+                        refresh_token,
+                        redirect_uri,
+                    };
+                    with_access(exchanging.carried, first_failure(login, now, policy))
+                }
                 None => without_login(exchanging.carried),
             }
         }
@@ -176,19 +182,29 @@ fn exchange_done(
 
 fn tick(state: TokenState, now: Moment, policy: &Policy, effects: &mut Vec<Effect>) -> TokenState {
     if let TokenState::Pending(pending) = state {
-        return TokenState::Pending(reminded(pending, now, policy, effects));
+        let state = device::ask_if_due(pending, now, effects);
+        return reminded(state, now, policy, effects);
     }
     refresh_if_due(state, now, policy, effects)
 }
 
-fn reminded(pending: Pending, now: Moment, policy: &Policy, effects: &mut Vec<Effect>) -> Pending {
-    if pending.next_reminder(policy).is_none_or(|due| due > now) {
-        return pending;
-    }
-    effects.push(Effect::Remind);
-    Pending {
-        told: now,
-        ..pending
+fn reminded(
+    state: TokenState,
+    now: Moment,
+    policy: &Policy,
+    effects: &mut Vec<Effect>,
+) -> TokenState {
+    match state {
+        TokenState::Pending(pending)
+            if pending.next_reminder(policy).is_some_and(|due| due <= now) =>
+        {
+            effects.push(Effect::Remind);
+            TokenState::Pending(Pending {
+                told: now,
+                ..pending
+            })
+        }
+        state => state,
     }
 }
 
@@ -200,15 +216,16 @@ fn revoke(state: &TokenState, effects: &mut Vec<Effect>) -> TokenState {
     TokenState::Empty
 }
 
-fn restore(restored: Restored, effects: &mut Vec<Effect>) -> TokenState {
+fn restore(restored: Restored, policy: &Policy, effects: &mut Vec<Effect>) -> TokenState {
     effects.push(Effect::Supersede);
     match restored {
-        Restored::Active(access, refresh_token) => {
-            let renewal = refresh_token.map(|token| Renewal::idle(token, access.obtained));
+        Restored::Active(access, login) => {
+            let means = grant::means(login, policy);
+            let renewal = means.map(|means| Renewal::idle(means, access.obtained));
             TokenState::Active(Active { access, renewal })
         }
-        Restored::Expired(refresh_token, obtained) => {
-            TokenState::Expired(Renewal::idle(refresh_token, obtained))
+        Restored::Expired(login, obtained) => {
+            TokenState::Expired(Renewal::idle(Means::RefreshToken(login), obtained))
         }
     }
 }
@@ -226,8 +243,9 @@ fn reconfigured(state: TokenState) -> TokenState {
 
 /// The user has a URL that leads nowhere now: they get another one. What is carried along stays.
 fn listener_moved(state: TokenState, effects: &mut Vec<Effect>) -> TokenState {
-    let TokenState::Pending(pending) = state else {
-        return state;
+    let pending = match state {
+        TokenState::Pending(pending) if matches!(pending.login, Login::Browser(_)) => pending,
+        state => return state,
     };
     effects.extend([Effect::Supersede, Effect::Reauthorize]);
     without_login(pending.carried)

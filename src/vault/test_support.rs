@@ -11,11 +11,12 @@ use crate::config::{
     Listen, RedirectUri, RefreshPolicy,
 };
 use crate::oauth::authorize::{AuthorizationError, AuthorizationRequest, Callback};
+use crate::oauth::device::DeviceAuthorization;
 use crate::oauth::endpoints::ExpectedIssuer;
 use crate::oauth::token::{Failure, FailureKind, Grant};
-use crate::secret::{AccessToken, AuthState, Code, RefreshToken, Verifier};
+use crate::secret::{AccessToken, AuthState, Code, DeviceCode, RefreshToken, Verifier};
 use crate::vault::snapshot::ReadDump;
-use crate::vault::token::{Access, Policy};
+use crate::vault::token::{Access, Exchanging, Means, Policy, RenewableLogin, TokenState};
 
 /// A dump that must be one.
 pub(super) fn read(text: &str) -> ReadDump {
@@ -56,6 +57,8 @@ pub(super) const fn policy() -> Policy {
         refresh: refresh_policy(),
         remind_every: Some(secs(900)),
         probes: true,
+        asks_for_itself: false,
+        repeats_redirect_uri: false,
         spread: 7,
     }
 }
@@ -71,6 +74,35 @@ pub(super) fn access(token: &str, obtained: i64, expires: i64) -> Access {
 
 pub(super) fn refresh_token(token: &str) -> RefreshToken {
     RefreshToken::new(token.into())
+}
+
+pub(super) fn renewable(token: &str) -> RenewableLogin {
+    RenewableLogin {
+        refresh_token: refresh_token(token),
+        redirect_uri: None,
+    }
+}
+
+pub(super) fn exchanging(carried: Option<Access>) -> TokenState {
+    TokenState::Exchanging(Exchanging {
+        redirect_uri: "http://localhost:7777/".into(),
+        carried,
+    })
+}
+
+pub(super) fn login(token: &str) -> Means {
+    Means::RefreshToken(renewable(token))
+}
+
+pub(super) fn device_authorization(code: &str) -> DeviceAuthorization {
+    DeviceAuthorization {
+        device_code: DeviceCode::new(code.into()),
+        user_code: format!("user code of {code}"),
+        verification_uri: "https://provider.example/device".into(),
+        verification_uri_complete: None,
+        lifetime: secs(600),
+        interval: secs(5),
+    }
 }
 
 pub(super) fn request(state: &str) -> AuthorizationRequest {

@@ -1,4 +1,4 @@
-//! What can be known of one account's tokens, what can happen to it, and what is to be done then.
+//! What can be known of one account's tokens.
 //!
 //! The states are shaped so that the illegal ones cannot be written down: the fields of a retry
 //! exist only beside a refresh token, and an account has one [`Attempt`], so that it can never
@@ -7,40 +7,66 @@
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::config::RefreshPolicy;
-use crate::oauth::authorize::{AuthorizationRequest, Callback};
-use crate::oauth::token::{Failure, Grant};
-use crate::secret::{AccessToken, Code, RefreshToken, Verifier};
+use crate::config::{GrantType, RefreshPolicy};
+use crate::oauth::authorize::AuthorizationRequest;
+use crate::protocol::LoginPlace;
+use crate::secret::{AccessToken, RefreshToken};
+use crate::vault::device::DeviceLogin;
+pub use crate::vault::transition::{
+    Effect, Event, Exchange, Input, Prepared, Probed, Restored, Trouble,
+};
 
 /// One account's tokens.
 #[derive(Debug)]
 pub enum TokenState {
     /// Nothing is known and nothing is under way.
     Empty,
+    /// The provider is being asked how the user can log in.
+    Preparing(Preparing),
     /// The user must visit a URL.
     Pending(Pending),
     /// The redirect was accepted: its state and verifier are spent, so no replay finds them.
     Exchanging(Exchanging),
     /// There is an access token, which had not expired when last looked at.
     Active(Active),
-    /// The access token is wiped; only the refresh token remains.
+    /// There is no access token (any more); only what brings one remains.
     Expired(Renewal),
+}
+
+/// A login that the provider has to be asked about first.
+#[derive(Debug)]
+pub struct Preparing {
+    /// By which grant the user will log in.
+    pub grant: GrantType,
+    /// As in [`Pending`].
+    pub carried: Option<Access>,
 }
 
 /// A login that waits for the user.
 #[derive(Debug)]
 pub struct Pending {
-    /// What the user's browser must bring an answer to.
-    pub request: AuthorizationRequest,
+    /// What the user has to do.
+    pub login: Login,
     /// When the user was last told, or would have been if there were a command for it.
     pub told: Moment,
     /// A token that cannot be refreshed, but is good until the new login has succeeded.
     pub carried: Option<Access>,
 }
 
+/// How a user logs in.
+#[derive(Debug)]
+pub enum Login {
+    /// With a browser that must bring an answer to this.
+    Browser(AuthorizationRequest),
+    /// With a code that is typed into a browser anywhere.
+    Device(DeviceLogin),
+}
+
 /// A login whose code is being exchanged for tokens.
 #[derive(Debug)]
 pub struct Exchanging {
+    /// The redirect URI of the login.
+    pub redirect_uri: String,
     /// As in [`Pending`].
     pub carried: Option<Access>,
 }
@@ -67,15 +93,55 @@ pub struct Access {
     pub scope: Option<String>,
 }
 
-/// A refresh token, and how refreshing with it goes.
+/// What brings an access token without the user, and how that goes.
 #[derive(Debug)]
 pub struct Renewal {
-    /// The token; replaced at once when the provider rotates it.
-    pub refresh_token: RefreshToken,
+    /// What it is.
+    pub means: Means,
     /// When the provider last granted something with it, or sent it.
     pub obtained: Moment,
     /// The one refresh of this account.
     pub attempt: Attempt,
+}
+
+/// What brings an access token without the user.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Means {
+    /// A refresh token; replaced at once when the provider rotates it.
+    RefreshToken(RenewableLogin),
+    /// The client's own credentials (RFC 6749 section 4.4).
+    ClientCredentials,
+}
+
+impl Means {
+    /// A second copy, for a request.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        match self {
+            Self::RefreshToken(login) => Self::RefreshToken(login.duplicate()),
+            Self::ClientCredentials => Self::ClientCredentials,
+        }
+    }
+}
+
+impl RenewableLogin {
+    /// A second copy, for a request or a dump.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self {
+            refresh_token: self.refresh_token.duplicate(),
+            redirect_uri: self.redirect_uri.clone(),
+        }
+    }
+}
+
+/// A login that can be renewed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RenewableLogin {
+    /// Renews it.
+    pub refresh_token: RefreshToken,
+    /// The redirect URI of the login, where the provider wants it repeated.
+    pub redirect_uri: Option<String>,
 }
 
 /// Where an account's refresh stands.
@@ -110,156 +176,6 @@ pub struct Failures {
     pub probing: bool,
 }
 
-/// What happened.
-#[derive(Debug)]
-pub enum Input {
-    /// A login is wanted; here is a fresh request in case that there is none.
-    Authorize(AuthorizationRequest),
-    /// The browser came back.
-    Callback(Callback),
-    /// The token endpoint answered the exchange of a code.
-    ExchangeDone(Result<Grant, Failure>),
-    /// The user wants a refresh now.
-    RefreshAsked,
-    /// Somebody wants a token that lasts longer than the one at hand.
-    FresherWanted,
-    /// The way to the provider may be clear again: the machine woke up, or another account of the
-    /// same provider got through.
-    WayClear,
-    /// The token endpoint answered a refresh.
-    RefreshDone(Result<Grant, Failure>),
-    /// The user's command has decided about repeated failures.
-    ProbeDone(Probed),
-    /// Time has passed.
-    Tick,
-    /// The user wants the tokens gone.
-    Revoke,
-    /// Tokens from a dump take the place of what is there.
-    Restore(Restored),
-    /// The configuration was read again; the account's authority is what it was.
-    Reconfigured,
-    /// Browsers that are out on a login would come back to where nobody listens any more.
-    ListenerMoved,
-}
-
-/// Tokens from a dump: at least one of the two.
-#[derive(Debug)]
-pub enum Restored {
-    /// An access token, and perhaps a refresh token.
-    Active(Access, Option<RefreshToken>),
-    /// A refresh token, which last brought something at that moment.
-    Expired(RefreshToken, Moment),
-}
-
-impl Restored {
-    /// The refresh token, where there is one.
-    #[must_use]
-    pub const fn refresh_token(&self) -> Option<&RefreshToken> {
-        match self {
-            Self::Active(_, refresh_token) => refresh_token.as_ref(),
-            Self::Expired(refresh_token, _) => Some(refresh_token),
-        }
-    }
-}
-
-/// What `transient_error_if_cmd` decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Probed {
-    /// The failures are passing, or the command could not tell.
-    Passing,
-    /// The login is gone.
-    Gone,
-}
-
-/// What to do.
-#[derive(Debug)]
-pub enum Effect {
-    /// Results of requests that were made before this must not be applied any more.
-    Supersede,
-    /// Exchange a code for tokens (RFC 6749 section 4.1.3).
-    Exchange(Exchange),
-    /// Refresh (RFC 6749 section 6). The token is fetched when the request's turn has come.
-    Refresh,
-    /// Tell the user where to log in.
-    Remind,
-    /// Tell the user what went wrong.
-    Report(Trouble),
-    /// Run the user's command for events.
-    Announce(Event),
-    /// Ask the user's command whether the failures are passing.
-    Probe,
-    /// The login, or the request for one, is gone: start a new one.
-    Reauthorize,
-}
-
-/// What the exchange of a code needs; nothing else has it any more.
-#[derive(Debug)]
-pub struct Exchange {
-    /// The authorisation code.
-    pub code: Code,
-    /// The PKCE verifier of the request that it answers.
-    pub verifier: Verifier,
-    /// The redirect URI of that request.
-    pub redirect_uri: String,
-}
-
-/// What a person should know of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// The provider, or the user there, refused the login.
-    LoginRefused(String),
-    /// The code could not be exchanged.
-    LoginFailed(String),
-    /// The provider ended the login.
-    LoginGone(String),
-    /// The user's command decided that the login is gone.
-    LoginGivenUp,
-    /// The provider refuses the configuration.
-    Misconfigured(String),
-    /// The access token has expired and refreshing it goes on failing.
-    StillFailing,
-}
-
-/// An event in an account's life, as `token_event_cmd` is told of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A login brought a token.
-    New,
-    /// A refresh brought a token.
-    Refreshed,
-    /// The tokens are gone without the user's wish.
-    Invalidated,
-    /// The tokens are gone, as the user wished.
-    Revoked,
-}
-
-impl Trouble {
-    /// What the provider, or the way to it, gave as the reason.
-    #[must_use]
-    pub fn reason(&self) -> Option<&str> {
-        match self {
-            Self::LoginRefused(reason)
-            | Self::LoginFailed(reason)
-            | Self::LoginGone(reason)
-            | Self::Misconfigured(reason) => Some(reason),
-            Self::LoginGivenUp | Self::StillFailing => None,
-        }
-    }
-}
-
-impl Event {
-    /// `$PIZAUTH_EVENT`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::New => "token_new",
-            Self::Refreshed => "token_refreshed",
-            Self::Invalidated => "token_invalidated",
-            Self::Revoked => "token_revoked",
-        }
-    }
-}
-
 /// What of the configuration decides how an account's state goes on.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
@@ -269,6 +185,10 @@ pub struct Policy {
     pub remind_every: Option<Duration>,
     /// Whether the user has a command that decides about repeated failures.
     pub probes: bool,
+    /// Whether the client needs no user.
+    pub asks_for_itself: bool,
+    /// Whether a refresh must repeat the redirect URI of the login.
+    pub repeats_redirect_uri: bool,
     /// Differs between accounts, so that those which failed together are not retried together.
     pub spread: u64,
 }
@@ -279,9 +199,11 @@ impl TokenState {
     pub fn deadline(&self, policy: &Policy) -> Option<Moment> {
         match self {
             Self::Empty => None,
-            Self::Pending(pending) => {
-                earliest(pending.next_reminder(policy), expiry(&pending.carried))
-            }
+            Self::Preparing(preparing) => expiry(&preparing.carried),
+            Self::Pending(pending) => earliest(
+                earliest(pending.next_reminder(policy), pending.login.due()),
+                expiry(&pending.carried),
+            ),
             Self::Exchanging(exchanging) => expiry(&exchanging.carried),
             Self::Active(active) => {
                 let refresh = active
@@ -303,8 +225,13 @@ impl TokenState {
                 carried: Some(access),
                 ..
             })
+            | Self::Preparing(Preparing {
+                carried: Some(access),
+                ..
+            })
             | Self::Exchanging(Exchanging {
                 carried: Some(access),
+                ..
             }) => Some(access),
             _ => None,
         }
@@ -327,13 +254,15 @@ impl TokenState {
     #[must_use]
     pub fn obtained(&self) -> Option<Moment> {
         let access = self.access().map(|access| access.obtained);
-        access.max(self.renewal().map(|renewal| renewal.obtained))
+        let renewal = self.renewal().filter(|it| it.refresh_token().is_some());
+        access.max(renewal.map(|renewal| renewal.obtained))
     }
 
     /// Whether a token is held.
     #[must_use]
-    pub const fn holds_token(&self) -> bool {
-        self.access().is_some() || self.renewal().is_some()
+    pub fn holds_token(&self) -> bool {
+        let refresh_token = self.renewal().and_then(Renewal::refresh_token);
+        self.access().is_some() || refresh_token.is_some()
     }
 }
 
@@ -345,14 +274,58 @@ impl Pending {
     }
 }
 
+impl Login {
+    /// When something is to be done for it that the user has no part in.
+    #[must_use]
+    pub const fn due(&self) -> Option<Moment> {
+        match self {
+            Self::Browser(_) => None,
+            Self::Device(login) => login.due(),
+        }
+    }
+
+    /// By which grant.
+    #[must_use]
+    pub const fn grant(&self) -> GrantType {
+        match self {
+            Self::Browser(_) => GrantType::AuthorizationCode,
+            Self::Device(_) => GrantType::DeviceCode,
+        }
+    }
+
+    /// Where the user goes.
+    #[must_use]
+    pub fn place(&self) -> LoginPlace {
+        match self {
+            Self::Browser(request) => LoginPlace {
+                url: request.url.clone(),
+                user_code: None,
+            },
+            Self::Device(login) => LoginPlace {
+                url: login.verification_uri.clone(),
+                user_code: Some(login.user_code.clone()),
+            },
+        }
+    }
+}
+
 impl Renewal {
     /// A renewal that has nothing behind it.
     #[must_use]
-    pub const fn idle(refresh_token: RefreshToken, obtained: Moment) -> Self {
+    pub const fn idle(means: Means, obtained: Moment) -> Self {
         Self {
-            refresh_token,
+            means,
             obtained,
             attempt: Attempt::Idle,
+        }
+    }
+
+    /// The refresh token, where it is one that renews.
+    #[must_use]
+    pub const fn refresh_token(&self) -> Option<&RefreshToken> {
+        match &self.means {
+            Means::RefreshToken(login) => Some(&login.refresh_token),
+            Means::ClientCredentials => None,
         }
     }
 

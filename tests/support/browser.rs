@@ -66,16 +66,18 @@ pub fn visit(url: &str) -> Page {
 /// Fetches a URL from this address, whatever its host is.
 #[track_caller]
 pub fn visit_at(address: IpAddr, url: &str) -> Page {
+    let port = Url::parse(url).unwrap().port_or_known_default().unwrap();
+    request((address, port).into(), &get(url))
+}
+
+/// The request that a browser sends for a URL.
+pub fn get(url: &str) -> String {
     let url = Url::parse(url).unwrap();
-    let port = url.port_or_known_default().unwrap();
     let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
-    request(
-        (address, port).into(),
-        &format!(
-            "GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Mozilla/5.0\r\n\
-             Accept: text/html\r\nConnection: keep-alive\r\n\r\n"
-        ),
+    format!(
+        "GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Mozilla/5.0\r\n\
+         Accept: text/html\r\nConnection: keep-alive\r\n\r\n"
     )
 }
 
@@ -87,6 +89,12 @@ pub fn request(address: SocketAddr, request: &str) -> Page {
     stream.write_all(request.as_bytes()).unwrap();
     let mut response = Vec::new();
     stream.read_to_end(&mut response).unwrap();
+    read_page(response)
+}
+
+/// Reads a whole response.
+#[track_caller]
+pub fn read_page(response: Vec<u8>) -> Page {
     let response = String::from_utf8(response).unwrap();
     let (head, text) = response.split_once("\r\n\r\n").expect("a response");
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();

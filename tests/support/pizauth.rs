@@ -220,10 +220,28 @@ impl Pizauth {
     /// Where the redirect listener listens.
     #[track_caller]
     pub fn listeners(&self) -> Vec<String> {
+        self.addresses("http_listen")
+    }
+
+    /// Where the one for https listens.
+    #[track_caller]
+    pub fn secure_listeners(&self) -> Vec<String> {
+        self.addresses("https_listen")
+    }
+
+    #[track_caller]
+    fn addresses(&self, name: &str) -> Vec<String> {
         let info = self.info();
-        let listeners = info["http_listen"].as_array().unwrap();
+        let listeners = info[name].as_array().unwrap();
         let text = |it: &Value| it.as_str().unwrap().to_owned();
         listeners.iter().map(text).collect()
+    }
+
+    /// The fingerprint of the certificate for https.
+    #[track_caller]
+    pub fn fingerprint(&self) -> String {
+        let info = self.info();
+        info["https_fingerprint"].as_str().unwrap().to_owned()
     }
 
     /// Starts a server in the background, as users do.

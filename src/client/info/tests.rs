@@ -9,6 +9,7 @@ fn facts(server: Result<Value, ClientError>) -> Facts {
     Facts {
         config: Ok("/home/me/.config/pizauth.conf".into()),
         paths: RuntimePaths::within("/run/me/pizauth".into()),
+        socket: "/run/me/pizauth/pizauth.sock".into(),
         server,
     }
 }
@@ -58,6 +59,25 @@ fn a_running_server_s_facts_are_added() {
 "
     );
     assert!(text.ends_with(&expected), "{text}");
+}
+
+#[test]
+fn the_certificate_can_be_compared_with_what_the_browser_shows() {
+    let mut server = server(VERSION);
+    server["https_listen"] = json!(["127.0.0.1:443", "[::1]:443"]);
+    server["https_fingerprint"] = json!("AB:CD");
+    let both = text(&facts(Ok(server.clone())));
+    let expected = "  listens at:      127.0.0.1:1234, [::1]:1234
+  https at:        127.0.0.1:443, [::1]:443
+  certificate:     SHA-256 AB:CD
+";
+    assert!(both.contains(expected), "{both}");
+    server["http_listen"] = json!([]);
+    let text = text(&facts(Ok(server)));
+    assert!(
+        !text.contains("listens at") && text.contains("https at"),
+        "{text}"
+    );
 }
 
 #[test]

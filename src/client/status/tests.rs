@@ -49,6 +49,17 @@ no refresh token: log in again when it expires
 }
 
 #[test]
+fn a_code_is_shown_with_the_place_to_type_it_in() {
+    let document = r#"{"accounts": [
+        {"account": "a", "state": "pending", "refreshable": false, "busy": false,
+         "url": "https://example.com/device", "user_code": "WDJB-MJHT"}]}"#;
+    assert_eq!(
+        shown(document),
+        "a   login needed\n    log in at https://example.com/device with the code WDJB-MJHT\n"
+    );
+}
+
+#[test]
 fn columns_that_nothing_is_in_take_no_room() {
     let document = r#"{"accounts": [
         {"account": "a", "state": "empty", "refreshable": true, "busy": false,

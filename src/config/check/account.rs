@@ -1,50 +1,69 @@
-//! One account: which of its options go together, and what follows from those that are not set.
+//! One account: what follows from its options, those that its provider's preset fills in, and the
+//! defaults of those that are not set. Whether they go together, others check.
 
 use url::Url;
 
 use super::super::ast;
-use super::super::diagnostic::{Diagnostic, quoted};
-use super::Context;
+use super::super::diagnostic::quoted;
 use super::block::Block;
-use super::options::{Key, Place, mandatory_keys};
-use super::values::Method;
-use crate::config::lexeme::Span;
+use super::listeners::Redirect;
+use super::options::{Key, Place};
+use super::values::{Method, unescape};
+use super::{Context, reserved, together};
+use crate::config::providers::{self, Provider};
 use crate::config::{
-    Account, AccountName, Authority, ClientAuth, Dialect, GrantType, RefreshPolicy, SecretSource,
-    default,
+    Account, AccountName, Authority, ClientAuth, Dialect, GrantType, Issuer, RedirectUri,
+    RefreshPolicy, SecretSource, default,
 };
 
-/// Checks `account`, whose name is `name` unless that was no good. `None` where something of it is
-/// missing; that has been reported then.
+/// Checks `account`, whose name is `name` unless that was no good. No account where something of it
+/// is missing; that has been reported then. Also where its browser comes back to, if one does.
 pub(super) fn check(
     context: &mut Context<'_>,
     globals: &Block,
     account: &ast::Account,
     name: Option<AccountName>,
-) -> Option<Account> {
+) -> (Option<Account>, Option<Redirect>) {
     let mut block = Block::read(context, account.settings.iter(), Place::Account);
+    let mut redirect = None;
     if !context.source.damage.touches(account.span) {
-        missing(context, &block, account.name.span, name.as_ref());
-        secret_fits_method(context, &block);
+        together::check(context, &block, account.name.span, name.as_ref());
+        redirect = is_https_redirect(&block).map(|is_https| Redirect {
+            account: quoted(&unescape(context.slice(account.name.span))),
+            is_https,
+        });
     }
-    reserved_fields(context, &block);
-    reserved_in_query(context, &block);
+    reserved::check(context, &block);
+    (assemble(globals, &mut block, name), redirect)
+}
 
-    let refresh = refresh_policy(globals, &block);
+fn assemble(globals: &Block, block: &mut Block, name: Option<AccountName>) -> Option<Account> {
+    let refresh = refresh_policy(globals, block);
     let transient_error_if_cmd =
-        level_with(globals, &block, Key::TransientErrorIfCmd).text(Key::TransientErrorIfCmd);
-    let ca_file = level_with(globals, &block, Key::CaFile).file(Key::CaFile);
-    let authority = authority(&mut block)?;
+        level_with(globals, block, Key::TransientErrorIfCmd).text(Key::TransientErrorIfCmd);
+    let ca_file = level_with(globals, block, Key::CaFile).file(Key::CaFile);
+    let (device_uri, revoke_uri) = (device_uri(block), revoke_uri(block));
+    let named = block.provider().map(Provider::dialect);
+    let authority = authority(block)?;
+    let found = authority.server().map(providers::dialect_at);
     Some(Account {
         name: name?,
+        dialect: either(named.unwrap_or_default(), found.unwrap_or_default()),
         authority,
         refresh,
         transient_error_if_cmd,
         ca_file,
-        device_uri: None,
-        revoke_uri: None,
-        dialect: Dialect::default(),
+        device_uri,
+        revoke_uri,
     })
+}
+
+const fn either(one: Dialect, other: Dialect) -> Dialect {
+    Dialect {
+        redirect_uri_on_refresh: one.redirect_uri_on_refresh || other.redirect_uri_on_refresh,
+        yandex: one.yandex || other.yandex,
+        issuer_template: one.issuer_template || other.issuer_template,
+    }
 }
 
 /// Where the option is to be looked up: an account's setting wins, even if it is `none`.
@@ -65,191 +84,169 @@ fn refresh_policy(globals: &Block, account: &Block) -> RefreshPolicy {
     }
 }
 
+/// How tokens are come by; `None` where that cannot be told.
+pub(super) fn grant(block: &Block) -> Option<GrantType> {
+    if block.mentions(Key::Grant) || block.meant(Key::Grant) {
+        return block.grant();
+    }
+    Some(GrantType::AuthorizationCode)
+}
+
+/// The preset, where it is what knows the endpoints: an issuer that is named has them itself.
+fn endpoints(block: &Block) -> Option<&Provider> {
+    block
+        .provider()
+        .filter(|_| !block.mentions(Key::Issuer) && !block.meant(Key::Issuer))
+}
+
+/// The same, for endpoints that are sent tokens and secrets: those of an account whose token
+/// endpoint is somewhere else are nobody's business here.
+fn same_server(block: &Block) -> Option<&Provider> {
+    let provider = endpoints(block)?;
+    let written = block.endpoint(Key::TokenUri);
+    let is_elsewhere = written.is_some_and(|written| {
+        let known = provider.token_uri();
+        known.is_none_or(|known| known.origin() != written.origin())
+    });
+    (!is_elsewhere).then_some(provider)
+}
+
+/// The device authorisation endpoint, where it is written down here or in the preset.
+pub(super) fn device_uri(block: &Block) -> Option<Url> {
+    let written = block.endpoint(Key::DeviceUri).cloned();
+    written.or_else(|| same_server(block)?.device_uri())
+}
+
+fn revoke_uri(block: &Block) -> Option<Url> {
+    let written = block.endpoint(Key::RevokeUri).cloned();
+    written.or_else(|| same_server(block)?.revoke_uri())
+}
+
+fn auth_uri(block: &Block, grant: GrantType) -> Option<Url> {
+    let written = block.endpoint(Key::AuthUri).cloned();
+    // Without a browser that comes back it means nothing, and what means nothing must not decide
+    // whether a token is kept.
+    let preset = || endpoints(block).filter(|_| grant == GrantType::AuthorizationCode);
+    written.or_else(|| preset()?.auth_uri())
+}
+
 fn authority(block: &mut Block) -> Option<Authority> {
-    let login_hint = block
-        .text(Key::LoginHint)
-        .map(|hint| ("login_hint".to_owned(), hint));
-    let fields = block.fields(Key::AuthUriFields).iter();
-    let fields = fields.map(|field| (field.key.clone(), field.value.clone()));
-    let auth_uri_fields = login_hint.into_iter().chain(fields).collect();
-    let redirect_uri = match block.take_redirect(Key::RedirectUri) {
-        Some(uri) => uri,
-        None => default::redirect_uri()?,
-    };
+    let grant = grant(block)?;
+    let auth_uri = auth_uri(block, grant);
+    let token_uri = block.endpoint(Key::TokenUri).cloned();
+    let token_uri = token_uri.or_else(|| endpoints(block)?.token_uri());
+    let issuer = issuer(block, auth_uri.as_ref());
+    if !issuer.as_ref().is_some_and(|issuer| issuer.discovery) {
+        token_uri.as_ref()?;
+        if grant == GrantType::AuthorizationCode {
+            auth_uri.as_ref()?;
+        }
+    }
     Some(Authority {
-        auth_uri: Some(block.endpoint(Key::AuthUri)?.clone()),
-        token_uri: Some(block.endpoint(Key::TokenUri)?.clone()),
-        issuer: None,
-        grant: GrantType::AuthorizationCode,
+        auth_uri_fields: auth_uri_fields(block, grant, auth_uri.as_ref()),
+        auth_uri,
+        token_uri,
+        issuer,
+        grant,
         client_id: block.text(Key::ClientId)?,
-        scopes: block.take_scopes(Key::Scopes).unwrap_or_default(),
+        scopes: scopes(block, grant),
         resource: block.text(Key::Resource),
-        redirect_uri,
-        auth_uri_fields,
+        redirect_uri: redirect_uri(block)?,
         client_auth: client_auth(block)?,
     })
 }
 
+/// The issuer that is written, or else the one that is known to answer at `auth_uri`, however that
+/// came to be known: a token is the same whether its endpoints were typed or are from a preset.
+fn issuer(block: &Block, auth_uri: Option<&Url>) -> Option<Issuer> {
+    if let Some(issuer) = block.issuer() {
+        return Some(issuer.clone());
+    }
+    let identifier = providers::issuer_at(auth_uri?)?;
+    Some(Issuer {
+        identifier: identifier.into(),
+        uri: Url::parse(identifier).ok()?,
+        discovery: false,
+    })
+}
+
+fn scopes(block: &mut Block, grant: GrantType) -> Vec<String> {
+    let preset = block.provider().map(|provider| match grant {
+        GrantType::ClientCredentials => provider.client_scopes(),
+        GrantType::AuthorizationCode | GrantType::DeviceCode => provider.scopes(),
+    });
+    let preset = preset.unwrap_or_default();
+    let written = block.take_scopes(Key::Scopes);
+    written.unwrap_or_else(|| preset.iter().map(|&scope| scope.into()).collect())
+}
+
+/// The preset's fields but for those that the account has itself, and then the account's. One of
+/// the preset's that the account sets to nothing is not sent at all, which means the same (RFC
+/// 6749 section 3.1).
+fn auth_uri_fields(
+    block: &Block,
+    grant: GrantType,
+    auth_uri: Option<&Url>,
+) -> Vec<(String, String)> {
+    let own = block.fields(Key::AuthUriFields);
+    let in_query = |key: &str| {
+        let mut query = auth_uri.into_iter().flat_map(Url::query_pairs);
+        query.any(|(known, _)| known == key)
+    };
+    let preset = match (block.provider(), grant) {
+        (Some(provider), GrantType::AuthorizationCode) => provider.auth_uri_fields(),
+        _ => &[],
+    };
+    let is_own = |key: &str| own.iter().any(|field| field.key == key) || in_query(key);
+    let is_preset = |key: &str| preset.iter().any(|(known, _)| *known == key);
+
+    let hint = block.text(Key::LoginHint);
+    let hint = hint.map(|hint| ("login_hint".to_owned(), hint));
+    let added = preset.iter().filter(|(key, _)| !is_own(key));
+    let added = added.map(|&(key, value)| (key.to_owned(), value.to_owned()));
+    let own = own
+        .iter()
+        .filter(|field| !(field.value.is_empty() && is_preset(&field.key)));
+    let own = own.map(|field| (field.key.clone(), field.value.clone()));
+    hint.into_iter().chain(added).chain(own).collect()
+}
+
+/// Where the browser comes back to, if that can be told.
+fn redirect_uri(block: &Block) -> Option<RedirectUri> {
+    if block.mentions(Key::RedirectUri) {
+        return block.redirect().cloned();
+    }
+    let preset = match grant(block)? {
+        GrantType::AuthorizationCode => block.provider().and_then(Provider::redirect_uri),
+        GrantType::DeviceCode | GrantType::ClientCredentials => None,
+    };
+    RedirectUri::parse(preset.unwrap_or(default::REDIRECT_URI)).ok()
+}
+
+/// Whether the browser comes back by https; `None` where none does, or that cannot be told.
+fn is_https_redirect(block: &Block) -> Option<bool> {
+    let is_known = !block.meant(Key::RedirectUri)
+        && !block.meant(Key::Provider)
+        && (block.provider().is_some() || !block.mentions(Key::Provider));
+    if !is_known || grant(block)? != GrantType::AuthorizationCode {
+        return None;
+    }
+    Some(redirect_uri(block)?.is_https())
+}
+
 /// `None` where the method and the secret do not go together.
 fn client_auth(block: &mut Block) -> Option<ClientAuth> {
-    let secret = block.take_secret(Key::ClientSecret);
+    let written = block.take_secret(Key::ClientSecret);
+    let secret = match (written, block.text(Key::ClientSecretCmd)) {
+        (Some(secret), None) => Some(SecretSource::written(secret)),
+        (None, Some(command)) => Some(SecretSource::Command(command)),
+        (None, None) => None,
+        (Some(_), Some(_)) => return None,
+    };
     match (block.method(Key::ClientAuth), secret) {
         (None | Some(Method::None), None) => Some(ClientAuth::None),
-        (None | Some(Method::Post), Some(secret)) => {
-            Some(ClientAuth::Post(SecretSource::written(secret)))
-        }
-        (Some(Method::Basic), Some(secret)) => {
-            Some(ClientAuth::Basic(SecretSource::written(secret)))
-        }
+        (None | Some(Method::Post), Some(secret)) => Some(ClientAuth::Post(secret)),
+        (Some(Method::Basic), Some(secret)) => Some(ClientAuth::Basic(secret)),
         (Some(Method::Post | Method::Basic), None) | (Some(Method::None), Some(_)) => None,
-    }
-}
-
-fn secret_fits_method(context: &mut Context<'_>, block: &Block) {
-    let (Some(method), Some(span)) = (
-        block.method(Key::ClientAuth),
-        block.value_span(Key::ClientAuth),
-    ) else {
-        return;
-    };
-    let has_secret = block.sets(Key::ClientSecret);
-    match method {
-        Method::None if has_secret => {
-            let title = "'client_auth' is none, but there is a 'client_secret'";
-            let label = "write \"post\" or \"basic\", or take out the secret";
-            context.report(Diagnostic::new(span, title, label));
-        }
-        // Where it was misspelt, that has been reported.
-        Method::Post | Method::Basic if !has_secret && !block.meant(Key::ClientSecret) => {
-            let title = "'client_auth' needs a 'client_secret', and there is none";
-            let label = "leave this out, or add the secret";
-            context.report(Diagnostic::new(span, title, label));
-        }
-        _ => {}
-    }
-}
-
-fn missing(context: &mut Context<'_>, block: &Block, span: Span, name: Option<&AccountName>) {
-    let missing: Vec<String> = mandatory_keys()
-        .filter(|&key| !block.mentions(key) && !block.meant(key))
-        .map(|key| format!("'{}'", key.name()))
-        .collect();
-    let Some((last, others)) = missing.split_last() else {
-        return;
-    };
-    let list = if others.is_empty() {
-        last.clone()
-    } else {
-        format!("{} and {last}", others.join(", "))
-    };
-    let account = name.map_or("an account".into(), |name| {
-        format!("account {}", quoted(name.as_str()))
-    });
-    let label = if others.is_empty() {
-        "add it to this account"
-    } else {
-        "add them to this account"
-    };
-    context.report(Diagnostic::new(
-        span,
-        format!("{account} lacks {list}"),
-        label,
-    ));
-}
-
-/// Why a field of the authorisation URL may not be set by hand.
-enum Reserved {
-    /// pizauth sets it.
-    Ours,
-    /// This option does.
-    Option(Key),
-    /// It would tell a secret to the browser and whoever sees its history.
-    Leak,
-    /// The answer must come in the query.
-    ResponseMode,
-}
-
-impl Reserved {
-    /// `None` where `key` may be set to `value`.
-    fn find(block: &Block, key: &str, value: &str) -> Option<Self> {
-        match key {
-            "client_id" => Some(Self::Option(Key::ClientId)),
-            "redirect_uri" => Some(Self::Option(Key::RedirectUri)),
-            "scope" => Some(Self::Option(Key::Scopes)),
-            "resource" if block.sets(Key::Resource) => Some(Self::Option(Key::Resource)),
-            "login_hint" if block.sets(Key::LoginHint) => Some(Self::Option(Key::LoginHint)),
-            "response_type" | "state" | "code_challenge" | "code_challenge_method" => {
-                Some(Self::Ours)
-            }
-            "client_secret" | "code_verifier" => Some(Self::Leak),
-            "response_mode" if value != "query" => Some(Self::ResponseMode),
-            _ => None,
-        }
-    }
-
-    /// The mistake of setting `key` at `span`, which is in `whence`.
-    fn mistake(
-        &self,
-        context: &Context<'_>,
-        block: &Block,
-        key: &str,
-        span: Span,
-        whence: &str,
-    ) -> Diagnostic {
-        let key = quoted(key);
-        match self {
-            Self::Ours => {
-                let title = format!("{whence} may not set {key}");
-                Diagnostic::new(span, title, "pizauth sets this field itself: take it out")
-            }
-            Self::Option(option) => {
-                let title = format!("{whence} may not set {key}");
-                let label = format!("the option '{}' does: take this out", option.name());
-                let mistake = Diagnostic::new(span, title, label);
-                match block.name_span(*option) {
-                    Some(set) => {
-                        mistake.note(format!("that option is set on line {}", context.line(set)))
-                    }
-                    None => mistake,
-                }
-            }
-            Self::Leak => {
-                let title = format!("{whence} would give {key} away");
-                Diagnostic::new(span, title, "take it out")
-                    .note("the authorisation URL is seen by the browser, its history and the provider's logs")
-            }
-            Self::ResponseMode => {
-                let title = format!("{whence} asks for an answer that pizauth cannot read");
-                Diagnostic::new(span, title, "'response_mode' can only be \"query\"")
-                    .note("a fragment never leaves the browser, and a form is not read: the code must come in the URL's query")
-            }
-        }
-    }
-}
-
-fn reserved_fields(context: &mut Context<'_>, block: &Block) {
-    for field in block.fields(Key::AuthUriFields) {
-        if let Some(reserved) = Reserved::find(block, &field.key, &field.value) {
-            let span = match reserved {
-                Reserved::ResponseMode => field.value_span,
-                _ => field.key_span,
-            };
-            let mistake = reserved.mistake(context, block, &field.key, span, "'auth_uri_fields'");
-            context.report(mistake);
-        }
-    }
-}
-
-/// What the authorisation endpoint's own query has is sent as well (RFC 6749 section 3.1).
-fn reserved_in_query(context: &mut Context<'_>, block: &Block) {
-    let (Some(url), Some(span)) = (block.endpoint(Key::AuthUri), block.value_span(Key::AuthUri))
-    else {
-        return;
-    };
-    for (key, value) in Url::query_pairs(url) {
-        if let Some(reserved) = Reserved::find(block, &key, &value) {
-            let mistake = reserved.mistake(context, block, &key, span, "the query of 'auth_uri'");
-            context.report(mistake);
-        }
     }
 }

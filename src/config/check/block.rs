@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cfgrammar::Span;
 use url::Url;
 
 use super::super::ast::Setting;
@@ -10,8 +11,8 @@ use super::super::diagnostic::{Diagnostic, quoted};
 use super::options::{COUNT, Key, Lookup, Place, look_up};
 use super::values::{self, Field, Method, Value};
 use super::{Context, misplaced_by_damage};
-use crate::config::lexeme::Span;
-use crate::config::{Listen, RedirectUri};
+use crate::config::providers::Provider;
+use crate::config::{GrantType, Issuer, Listen, RedirectUri};
 use crate::secret::ClientSecret;
 
 /// What is set at one level.
@@ -159,6 +160,34 @@ impl Block {
         }
     }
 
+    pub(super) fn provider(&self) -> Option<&Provider> {
+        match self.value(Key::Provider)? {
+            Value::Provider(provider) => Some(provider),
+            _ => None,
+        }
+    }
+
+    pub(super) fn issuer(&self) -> Option<&Issuer> {
+        match self.value(Key::Issuer)? {
+            Value::Issuer(issuer) => Some(issuer),
+            _ => None,
+        }
+    }
+
+    pub(super) fn grant(&self) -> Option<GrantType> {
+        match self.value(Key::Grant)? {
+            Value::Grant(grant) => Some(*grant),
+            _ => None,
+        }
+    }
+
+    pub(super) fn redirect(&self) -> Option<&RedirectUri> {
+        match self.value(Key::RedirectUri)? {
+            Value::Redirect(uri) => Some(uri),
+            _ => None,
+        }
+    }
+
     pub(super) fn fields(&self, key: Key) -> &[Field] {
         match self.value(key) {
             Some(Value::Fields(fields)) => fields,
@@ -169,13 +198,6 @@ impl Block {
     pub(super) fn take_scopes(&mut self, key: Key) -> Option<Vec<String>> {
         match self.take(key)? {
             Value::Scopes(scopes) => Some(scopes),
-            _ => None,
-        }
-    }
-
-    pub(super) fn take_redirect(&mut self, key: Key) -> Option<RedirectUri> {
-        match self.take(key)? {
-            Value::Redirect(uri) => Some(uri),
             _ => None,
         }
     }

@@ -5,7 +5,11 @@
 mod account;
 mod block;
 mod files;
+mod listeners;
 pub(super) mod options;
+mod provider;
+mod reserved;
+mod together;
 mod uris;
 mod values;
 
@@ -13,16 +17,18 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cfgrammar::Span;
+
 use self::block::Block;
-use self::files::Files;
 pub(super) use self::files::without_number;
+use self::files::{Content, Files};
+use self::listeners::Redirect;
 use self::options::{Key, Place};
 use super::ast::{self, Item, Scalar, ScalarKind, Setting};
 use super::diagnostic::{Diagnostic, Lines, quoted};
 use super::hide::Hidden;
 use super::syntax::Damage;
-use super::{AccountName, Config, HttpsCertificate, Listen, default};
-use crate::config::lexeme::Span;
+use super::{AccountName, Config, Listen, default};
 
 /// Where paths in a configuration start.
 pub(super) struct Directories {
@@ -38,7 +44,7 @@ pub(super) struct Source<'s> {
     pub(super) text: &'s str,
     pub(super) lines: &'s Lines,
     /// What must not be shown.
-    pub(super) hidden: &'s Hidden<'s>,
+    pub(super) hidden: &'s Hidden,
     /// Where the syntax is at fault.
     pub(super) damage: &'s Damage,
 }
@@ -64,7 +70,15 @@ impl<'s> Context<'s> {
     }
 
     fn certificates(&mut self, span: Span, written: &str) -> Option<PathBuf> {
-        let (title, label) = match self.files.certificates(written) {
+        self.file(span, written, Content::Certificates)
+    }
+
+    fn private_key(&mut self, span: Span, written: &str) -> Option<PathBuf> {
+        self.file(span, written, Content::PrivateKey)
+    }
+
+    fn file(&mut self, span: Span, written: &str, content: Content) -> Option<PathBuf> {
+        let (title, label) = match self.files.check(written, content) {
             Ok(path) => return Some(path),
             Err(complaint) => complaint,
         };
@@ -108,7 +122,8 @@ pub(super) fn check(
             Item::Setting(_) => None,
         })
         .collect();
-    let accounts = accounts(&mut context, &globals, &declared);
+    let (accounts, redirects) = accounts(&mut context, &globals, &declared);
+    let https_certificate = listeners::certificate(&mut context, &globals);
     let config = Config {
         accounts,
         auth_notify_cmd: globals.text(Key::AuthNotifyCmd),
@@ -121,10 +136,10 @@ pub(super) fn check(
         restore_cmd: globals.text(Key::RestoreCmd),
         startup_cmd: globals.text(Key::StartupCmd),
         http_listen: globals.listen(Key::HttpListen).unwrap_or(Listen::FreePort),
-        https_listen: Listen::Off,
-        https_certificate: HttpsCertificate::SelfSigned,
+        https_listen: listeners::https(&globals, &redirects),
+        https_certificate,
     };
-    http_listener(&mut context, &globals, &declared);
+    listeners::check(&mut context, &globals, &redirects);
     if declared.is_empty() && source.damage.is_none() {
         context.report(no_account(source.text));
     }
@@ -139,26 +154,33 @@ fn no_account(text: &str) -> Diagnostic {
     let start = text.len() - text.trim_start().len();
     let first_line = text[start..].lines().next().unwrap_or_default();
     let span = Span::new(start, start + first_line.trim_end().len());
-    Diagnostic::new(span, "there is no account", "nothing in this file declares one")
-        .note("an account is written as: account \"name\" { auth_uri = ...; token_uri = ...; client_id = ...; }")
+    Diagnostic::new(
+        span,
+        "there is no account",
+        "nothing in this file declares one",
+    )
+    .note("an account is written as: account \"name\" { provider = \"...\"; client_id = \"...\"; }")
 }
 
+/// The accounts that are good, and where a browser comes back to for each that needs one.
 fn accounts(
     context: &mut Context<'_>,
     globals: &Block,
     declared: &[&ast::Account],
-) -> Vec<Arc<super::Account>> {
+) -> (Vec<Arc<super::Account>>, Vec<Redirect>) {
     let mut first_lines: HashMap<AccountName, usize> = HashMap::with_capacity(declared.len());
     let mut accounts = Vec::with_capacity(declared.len());
+    let mut redirects = Vec::with_capacity(declared.len());
     for account in declared {
         let name = account_name(context, account.name);
         if let Some(name) = &name {
             unique(context, &mut first_lines, name, account.name.span);
         }
-        let checked = account::check(context, globals, account, name);
+        let (checked, redirect) = account::check(context, globals, account, name);
         accounts.extend(checked.map(Arc::new));
+        redirects.extend(redirect);
     }
-    accounts
+    (accounts, redirects)
 }
 
 fn account_name(context: &mut Context<'_>, scalar: Scalar) -> Option<AccountName> {
@@ -199,21 +221,6 @@ fn unique(
     let title = format!("account {} is declared twice", quoted(name.as_str()));
     let note = format!("first declared on line {first}");
     context.report(Diagnostic::new(span, title, "declared again here").note(note));
-}
-
-/// A browser must find its way back to every account: all of them have http redirects.
-fn http_listener(context: &mut Context<'_>, globals: &Block, declared: &[&ast::Account]) {
-    let Some(Listen::Off) = globals.listen(Key::HttpListen) else {
-        return;
-    };
-    let (Some(span), Some(first)) = (globals.value_span(Key::HttpListen), declared.first()) else {
-        return;
-    };
-    let name = quoted(&values::unescape(context.slice(first.name.span)));
-    let title = format!("'http_listen' is none, but account {name} has an http redirect");
-    let label = "leave this out, or write an address with a port";
-    let note = "the browser comes back to the account's 'redirect_uri', where pizauth must listen";
-    context.report(Diagnostic::new(span, title, label).note(note));
 }
 
 /// Whether a setting's place in the file is in doubt.

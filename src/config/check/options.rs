@@ -44,6 +44,12 @@ pub(super) enum Kind {
     Listen,
     /// The URI of one of the provider's endpoints.
     Endpoint,
+    /// The name of a provider that much is known of.
+    Provider,
+    /// The URI that a provider is called by.
+    Issuer,
+    /// How tokens are come by.
+    Grant,
     /// A text that the provider knows the client by.
     Identifier,
     /// A text for the provider.
@@ -62,15 +68,17 @@ pub(super) enum Kind {
     Redirect,
     /// A file of PEM certificates.
     Certificates,
+    /// A PEM file with a private key.
+    PrivateKey,
 }
 
 impl Kind {
     /// Whether `none`, which means that it is not set, is a value of this kind.
     pub(super) const fn may_be_none(self) -> bool {
-        use Kind::{Certificates, Command, Listen, Resource, Secret, Text};
+        use Kind::{Certificates, Command, Listen, PrivateKey, Resource, Secret, Text};
         matches!(
             self,
-            Command | Listen | Secret | Text | Resource | Certificates
+            Command | Listen | Secret | Text | Resource | Certificates | PrivateKey
         )
     }
 
@@ -84,12 +92,16 @@ impl Kind {
             Self::Listen => "an address with a port, for example \"127.0.0.1:8080\", or none",
             Self::Endpoint => "a URI, for example \"https://example.com/oauth2/authorize\"",
             Self::Identifier | Self::Text | Self::Secret => "a string in double quotes",
+            Self::Provider => "a provider's name, for example \"google\"",
+            Self::Issuer => "a URI, for example \"https://example.com\"",
+            Self::Grant => "\"authorization_code\", \"device_code\" or \"client_credentials\"",
             Self::Method => "\"post\", \"basic\" or \"none\"",
             Self::Scopes => "a list of strings, for example [\"mail.read\", \"mail.send\"]",
             Self::Resource => "a URI, for example \"https://example.com/\"",
             Self::Fields => "a map, for example {\"prompt\": \"consent\"}",
             Self::Redirect => "a URI, for example \"http://localhost/\"",
             Self::Certificates => "a file's path, for example \"/etc/ssl/my-ca.pem\"",
+            Self::PrivateKey => "a file's path, for example \"/etc/ssl/private/my-key.pem\"",
         }
     }
 }
@@ -100,17 +112,22 @@ pub(super) struct Spec {
     pub(super) names: &'static [&'static str],
     pub(super) place: Place,
     pub(super) kind: Kind,
-    /// Whether every account must have it.
-    pub(super) mandatory: bool,
 }
 
 /// The options, as numbers into the table.
+#[expect(
+    clippy::enum_variant_names,
+    reason = "'https_key' is about another kind of key"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     AuthNotifyCmd,
     AuthNotifyInterval,
     ErrorNotifyCmd,
     HttpListen,
+    HttpsListen,
+    HttpsCert,
+    HttpsKey,
     PersistCmd,
     RestoreCmd,
     StartupCmd,
@@ -120,11 +137,17 @@ pub(super) enum Key {
     RefreshAtLeast,
     TransientErrorIfCmd,
     CaFile,
+    Provider,
+    Issuer,
     AuthUri,
     TokenUri,
+    DeviceUri,
+    RevokeUri,
     ClientId,
     ClientSecret,
+    ClientSecretCmd,
     ClientAuth,
+    Grant,
     Scopes,
     Resource,
     LoginHint,
@@ -136,21 +159,12 @@ pub(super) enum Key {
 pub(super) const COUNT: usize = Key::RedirectUri as usize + 1;
 
 const fn option(names: &'static [&'static str], place: Place, kind: Kind) -> Spec {
-    Spec {
-        names,
-        place,
-        kind,
-        mandatory: false,
-    }
+    Spec { names, place, kind }
 }
 
-const fn mandatory(names: &'static [&'static str], kind: Kind) -> Spec {
-    Spec {
-        names,
-        place: Place::Account,
-        kind,
-        mandatory: true,
-    }
+/// An option that has one name and belongs inside an account.
+const fn of_account(name: &'static [&'static str; 1], kind: Kind) -> Spec {
+    option(name, Place::Account, kind)
 }
 
 /// All options, in the order of [`Key`].
@@ -174,6 +188,18 @@ static OPTIONS: [(Key, Spec); COUNT] = [
     (
         Key::HttpListen,
         option(&["http_listen"], Place::Global, Kind::Listen),
+    ),
+    (
+        Key::HttpsListen,
+        option(&["https_listen"], Place::Global, Kind::Listen),
+    ),
+    (
+        Key::HttpsCert,
+        option(&["https_cert"], Place::Global, Kind::Certificates),
+    ),
+    (
+        Key::HttpsKey,
+        option(&["https_key"], Place::Global, Kind::PrivateKey),
     ),
     (
         Key::PersistCmd,
@@ -215,36 +241,33 @@ static OPTIONS: [(Key, Spec); COUNT] = [
         Key::CaFile,
         option(&["ca_file"], Place::Both, Kind::Certificates),
     ),
-    (Key::AuthUri, mandatory(&["auth_uri"], Kind::Endpoint)),
-    (Key::TokenUri, mandatory(&["token_uri"], Kind::Endpoint)),
-    (Key::ClientId, mandatory(&["client_id"], Kind::Identifier)),
+    (Key::Provider, of_account(&["provider"], Kind::Provider)),
+    (Key::Issuer, of_account(&["issuer"], Kind::Issuer)),
+    (Key::AuthUri, of_account(&["auth_uri"], Kind::Endpoint)),
+    (Key::TokenUri, of_account(&["token_uri"], Kind::Endpoint)),
+    (Key::DeviceUri, of_account(&["device_uri"], Kind::Endpoint)),
+    (Key::RevokeUri, of_account(&["revoke_uri"], Kind::Endpoint)),
+    (Key::ClientId, of_account(&["client_id"], Kind::Identifier)),
     (
         Key::ClientSecret,
-        option(&["client_secret"], Place::Account, Kind::Secret),
+        of_account(&["client_secret"], Kind::Secret),
     ),
     (
-        Key::ClientAuth,
-        option(&["client_auth"], Place::Account, Kind::Method),
+        Key::ClientSecretCmd,
+        of_account(&["client_secret_cmd"], Kind::Command),
     ),
-    (
-        Key::Scopes,
-        option(&["scopes"], Place::Account, Kind::Scopes),
-    ),
-    (
-        Key::Resource,
-        option(&["resource"], Place::Account, Kind::Resource),
-    ),
-    (
-        Key::LoginHint,
-        option(&["login_hint"], Place::Account, Kind::Text),
-    ),
+    (Key::ClientAuth, of_account(&["client_auth"], Kind::Method)),
+    (Key::Grant, of_account(&["grant"], Kind::Grant)),
+    (Key::Scopes, of_account(&["scopes"], Kind::Scopes)),
+    (Key::Resource, of_account(&["resource"], Kind::Resource)),
+    (Key::LoginHint, of_account(&["login_hint"], Kind::Text)),
     (
         Key::AuthUriFields,
-        option(&["auth_uri_fields"], Place::Account, Kind::Fields),
+        of_account(&["auth_uri_fields"], Kind::Fields),
     ),
     (
         Key::RedirectUri,
-        option(&["redirect_uri"], Place::Account, Kind::Redirect),
+        of_account(&["redirect_uri"], Kind::Redirect),
     ),
 ];
 
@@ -263,14 +286,6 @@ impl Key {
 /// against this.
 pub fn option_names() -> impl Iterator<Item = (&'static [&'static str], Place)> {
     OPTIONS.iter().map(|(_, spec)| (spec.names, spec.place))
-}
-
-/// The options that every account must have.
-pub(super) fn mandatory_keys() -> impl Iterator<Item = Key> {
-    OPTIONS
-        .iter()
-        .filter(|(_, spec)| spec.mandatory)
-        .map(|(key, _)| *key)
 }
 
 /// Whether an option, at any level, has this name.
@@ -339,61 +354,4 @@ fn edits(name: &str, known: &str, max: usize) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_is_in_the_order_of_the_keys_and_no_name_is_there_twice() {
-        let mut names: Vec<&str> = Vec::new();
-        for (at, (key, spec)) in OPTIONS.iter().enumerate() {
-            assert_eq!(*key as usize, at);
-            names.extend(spec.names);
-        }
-        let count = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), count);
-    }
-
-    #[test]
-    fn names_are_looked_up_per_level() {
-        use Lookup::{Elsewhere, Known, Unknown};
-        let cases = [
-            ("client_id", Place::Account, Known(Key::ClientId)),
-            ("client_id", Place::Global, Elsewhere(Place::Account)),
-            ("http_listen", Place::Account, Elsewhere(Place::Global)),
-            (
-                "refresh_retry_interval",
-                Place::Account,
-                Known(Key::RefreshRetry),
-            ),
-            ("auth_error_cmd", Place::Global, Known(Key::ErrorNotifyCmd)),
-            (
-                "clientid",
-                Place::Account,
-                Unknown(Some((Key::ClientId, "client_id"))),
-            ),
-            (
-                "Client-ID",
-                Place::Account,
-                Unknown(Some((Key::ClientId, "client_id"))),
-            ),
-            (
-                "tokenuri",
-                Place::Account,
-                Unknown(Some((Key::TokenUri, "token_uri"))),
-            ),
-            (
-                "auth_notify",
-                Place::Global,
-                Unknown(Some((Key::AuthNotifyCmd, "auth_notify_cmd"))),
-            ),
-            ("banana", Place::Account, Unknown(None)),
-            ("x", Place::Account, Unknown(None)),
-            ("", Place::Account, Unknown(None)),
-        ];
-        for (name, level, expected) in cases {
-            assert_eq!(look_up(name, level), expected, "{name} at {level:?}");
-        }
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::super::diagnostic::quoted;
 use super::super::redirect_uri::{BadRedirectUri, is_loopback};
-use super::super::{Listen, RedirectUri};
+use super::super::{Issuer, Listen, RedirectUri};
 
 /// Why a text is not what it should be.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,10 +16,10 @@ pub(super) struct Fault {
     /// What to do about it.
     pub(super) label: String,
     /// What else to know.
-    pub(super) notes: Vec<&'static str>,
+    pub(super) notes: Vec<String>,
 }
 
-fn fault(title: impl Into<String>, label: impl Into<String>) -> Fault {
+pub(super) fn fault(title: impl Into<String>, label: impl Into<String>) -> Fault {
     Fault {
         title: title.into(),
         label: label.into(),
@@ -28,8 +28,8 @@ fn fault(title: impl Into<String>, label: impl Into<String>) -> Fault {
 }
 
 impl Fault {
-    fn note(mut self, note: &'static str) -> Self {
-        self.notes.push(note);
+    pub(super) fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
         self
     }
 }
@@ -61,7 +61,11 @@ fn absolute(text: &str, example: &str) -> Result<Url, Fault> {
 
 /// RFC 6749 sections 3.1 and 3.2: an endpoint of the provider.
 pub(super) fn endpoint(text: &str) -> Result<Url, Fault> {
-    let url = absolute(text, "\"https://example.com/oauth2/authorize\"")?;
+    at_provider(text, "\"https://example.com/oauth2/authorize\"")
+}
+
+fn at_provider(text: &str, example: &str) -> Result<Url, Fault> {
+    let url = absolute(text, example)?;
     match url.scheme() {
         "https" => {}
         "http" if is_loopback(url.host()) => {}
@@ -89,6 +93,28 @@ pub(super) fn endpoint(text: &str) -> Result<Url, Fault> {
     Ok(url)
 }
 
+/// The end of an address that tells of an issuer (RFC 8414 section 3, OpenID Connect Discovery).
+const WELL_KNOWN: &str = "/.well-known/";
+
+/// RFC 8414 section 2: an endpoint's URI without a query. It is compared as it is written.
+pub(super) fn issuer(text: String) -> Result<Issuer, Fault> {
+    let uri = at_provider(&text, "\"https://example.com\"")?;
+    if uri.query().is_some() {
+        return Err(fault("has a query", "take out '?' and what follows it")
+            .note("an issuer's identifier has none (RFC 8414, section 2)"));
+    }
+    if uri.path().contains(WELL_KNOWN) {
+        let label = "write the issuer that the document there names, as it is spelled there";
+        return Err(fault("is where an issuer is told of, not an issuer", label)
+            .note("pizauth adds what follows '/.well-known/' itself"));
+    }
+    Ok(Issuer {
+        identifier: text,
+        uri,
+        discovery: true,
+    })
+}
+
 /// RFC 8707 section 2: an absolute URI without a fragment. It is sent as it is written.
 pub(super) fn resource(text: String) -> Result<String, Fault> {
     let url = absolute(&text, "\"https://example.com/\"")?;
@@ -103,13 +129,9 @@ pub(super) fn redirect(text: &str) -> Result<RedirectUri, Fault> {
     absolute(text, "\"http://localhost/\"")?;
     RedirectUri::parse(text).map_err(|bad| match bad {
         BadRedirectUri::NotAUri(why) => fault("is not a URI", why),
-        BadRedirectUri::Scheme(scheme) if scheme == "https" => {
-            fault("wants https", "use http: this version has no https listener")
-                .note("the redirect stays on this machine, so http gives nothing away (RFC 8252, section 8.3)")
-        }
         BadRedirectUri::Scheme(scheme) => fault(
             format!("has the scheme {}", quoted(&scheme)),
-            "pizauth listens for http, for example \"http://localhost/\"",
+            "pizauth listens for http and https, for example \"http://localhost/\"",
         ),
         BadRedirectUri::NotLoopback(_) => fault(
             "points to another machine",
@@ -117,9 +139,10 @@ pub(super) fn redirect(text: &str) -> Result<RedirectUri, Fault> {
         )
         .note("the browser hands the login to whoever listens there (RFC 8252, section 7.3)"),
         BadRedirectUri::Fragment => fault("has a fragment", "take out '#' and what follows it"),
-        BadRedirectUri::Credentials => {
-            fault("has a user's name or password in it", "take out what is before '@'")
-        }
+        BadRedirectUri::Credentials => fault(
+            "has a user's name or password in it",
+            "take out what is before '@'",
+        ),
     })
 }
 
@@ -199,6 +222,37 @@ mod tests {
     }
 
     #[test]
+    fn issuers() {
+        for good in [
+            "https://example.com",
+            "https://example.com/",
+            "https://Example.com/tenant/v2.0",
+            "http://localhost:8080",
+        ] {
+            let issuer = issuer(good.into()).unwrap();
+            assert_eq!(issuer.identifier, good);
+            assert!(issuer.discovery);
+        }
+        let cases = [
+            ("https://example.com/?x=1", "has a query"),
+            ("https://example.com/#x", "has a fragment"),
+            ("http://example.com", "would be sent without encryption"),
+            ("example.com", "is not a URI"),
+            (
+                "https://me@example.com/",
+                "has a user's name or password in it",
+            ),
+            (
+                "https://example.com/.well-known/openid-configuration",
+                "is where an issuer is told of, not an issuer",
+            ),
+        ];
+        for (text, title) in cases {
+            assert_eq!(issuer(text.into()).unwrap_err().title, title, "{text}");
+        }
+    }
+
+    #[test]
     fn resources() {
         assert_eq!(
             resource("https://Example.com".into()).unwrap(),
@@ -219,10 +273,11 @@ mod tests {
     fn redirects() {
         assert!(redirect("http://localhost/").is_ok());
         assert!(redirect("http://127.0.0.1:1234/cb?x=1").is_ok());
+        assert!(redirect("https://localhost:1234/").is_ok());
         let cases = [
-            ("https://localhost/", "wants https"),
             ("urn:ietf:wg:oauth:2.0:oob", "has the scheme 'urn'"),
             ("http://example.com/", "points to another machine"),
+            ("https://example.com/", "points to another machine"),
             ("http://localhost/#", "has a fragment"),
             ("localhost", "is not a URI"),
         ];

@@ -4,14 +4,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cfgrammar::Span;
 use url::Url;
 
 use super::super::ast::{Scalar, ScalarKind, Setting, ValueKind};
 use super::super::diagnostic::{Diagnostic, quoted};
-use super::super::{Listen, RedirectUri};
+use super::super::providers::Provider;
+use super::super::{GrantType, Issuer, Listen, RedirectUri};
 use super::options::{Key, Kind};
-use super::{Context, uris};
-use crate::config::lexeme::Span;
+use super::{Context, provider, uris};
 use crate::secret::ClientSecret;
 
 /// The longest time, a hundred years: who writes more has mistyped, and it stays far from where
@@ -27,6 +28,9 @@ pub(super) enum Value {
     Time(Duration),
     Listen(Listen),
     Endpoint(Url),
+    Provider(Provider),
+    Issuer(Issuer),
+    Grant(GrantType),
     Secret(ClientSecret),
     Method(Method),
     Scopes(Vec<String>),
@@ -85,9 +89,6 @@ pub(super) fn unescape(written: &str) -> String {
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
     let inside = inside.unwrap_or(written);
-    if !inside.contains('\\') {
-        return inside.to_owned();
-    }
     let mut text = String::with_capacity(inside.len());
     let mut characters = inside.chars();
     while let Some(character) = characters.next() {
@@ -181,6 +182,16 @@ impl Reader<'_, '_> {
                 let text = self.not_blank(text)?;
                 self.context.certificates(self.span, &text).map(Value::File)
             }
+            Kind::PrivateKey => {
+                let text = self.not_blank(text)?;
+                self.context.private_key(self.span, &text).map(Value::File)
+            }
+            Kind::Provider => {
+                let text = self.not_blank(text)?;
+                self.or_report(provider::find(&text)).map(Value::Provider)
+            }
+            Kind::Issuer => self.or_report(uris::issuer(text)).map(Value::Issuer),
+            Kind::Grant => self.grant(&text),
             Kind::Listen => self.or_report(uris::listen(&text)).map(Value::Listen),
             Kind::Endpoint => self.or_report(uris::endpoint(&text)).map(Value::Endpoint),
             Kind::Redirect => self.or_report(uris::redirect(&text)).map(Value::Redirect),
@@ -223,6 +234,19 @@ impl Reader<'_, '_> {
             }
         };
         Some(Value::Method(method))
+    }
+
+    fn grant(&mut self, text: &str) -> Option<Value> {
+        let grant = match text {
+            "authorization_code" => GrantType::AuthorizationCode,
+            "device_code" => GrantType::DeviceCode,
+            "client_credentials" => GrantType::ClientCredentials,
+            _ => {
+                let title = format!("{} names no way to get a token", quoted(self.name));
+                return self.report(title, format!("expected {}", self.kind.example()));
+            }
+        };
+        Some(Value::Grant(grant))
     }
 
     fn time(&mut self, written: &str) -> Option<Value> {

@@ -15,6 +15,16 @@ fn requests() -> Vec<Request> {
             min_valid: MAX_TIME,
         }),
         Request::Refresh("work".into()),
+        Request::Login("work".into(), LoginMethod::Configured),
+        Request::Login("configured".into(), LoginMethod::Device),
+        Request::AwaitLogin("work".into(), 0, Duration::ZERO),
+        Request::AwaitLogin("a b".into(), u64::MAX, MAX_TIME),
+        Request::Complete(None, SecretText::new("http://localhost/?code=c".into())),
+        Request::Complete(
+            Some("work".into()),
+            SecretText::new("x".repeat(super::super::MAX_URL)),
+        ),
+        Request::Complete(Some("7".into()), SecretText::new("a\n\tb".into())),
         Request::Revoke("a b".into()),
         Request::Reload,
         Request::Status,
@@ -69,6 +79,16 @@ fn the_wire_is_what_it_was() {
     assert_eq!(&**show.encode(), b"show\twork\n");
     let restore = Request::Restore(SecretText::new("{}".into()));
     assert_eq!(&**restore.encode(), b"restore\t2\n{}");
+    let login = Request::Login("work".into(), LoginMethod::Device);
+    assert_eq!(&**login.encode(), b"login\twork\tdevice\n");
+    let wait = Request::AwaitLogin("work".into(), 3, Duration::from_secs(600));
+    assert_eq!(&**wait.encode(), b"await\twork\t3\t600\n");
+    let url = SecretText::new("http://localhost/?code=c".into());
+    let complete = Request::Complete(Some("work".into()), url);
+    assert_eq!(
+        &**complete.encode(),
+        b"complete\t24\twork\nhttp://localhost/?code=c"
+    );
     let token = Reply::Token(AccessToken::new("t".into()));
     assert_eq!(&**token.encode(), b"token 1\nt");
 }
@@ -141,6 +161,18 @@ fn what_is_not_a_request_gets_a_reason() {
         (b"show\twork\r\n", "control characters"),
         (b"show\ta\0b\n", "control characters"),
         ("show\ta\u{9b}b\n".as_bytes(), "control characters"),
+        (b"login\n", "needs the name"),
+        (b"login\ta\n", "a method"),
+        (b"login\ta\tfast\n", "the method 'fast'"),
+        (b"login\t\tdevice\n", "needs the name"),
+        (b"await\n", "needs the name"),
+        (b"await\ta\t1\n", "a time"),
+        (b"await\ta\tone\t1\n", "number"),
+        (b"complete\tx\t\na", "not a number"),
+        (b"complete\t16385\t\na", "16384"),
+        (b"complete\t2\t\na", "not as long"),
+        (b"complete\t1\ta\tb\na", "one account"),
+        (b"complete\t1\t\n\xff", "UTF-8"),
         (b"reload\t\n", "'reload' takes nothing"),
         (b"restore\n", "length"),
         (b"restore\t\n", "not a number"),
@@ -179,6 +211,8 @@ fn hopeless_requests_are_told_early() {
     assert!(matches!(framing(&line), Framing::Bad(_)));
     let announced = format!("restore\t{}\n", MAX_DUMP + 1);
     assert!(matches!(framing(announced.as_bytes()), Framing::Bad(_)));
+    let announced = b"complete\t16385\twork\n";
+    assert!(matches!(framing(announced), Framing::Bad(_)));
     let announced = format!("restore\t{MAX_DUMP}\n");
     assert_eq!(framing(announced.as_bytes()), Framing::NeedMore);
 }

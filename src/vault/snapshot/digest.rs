@@ -52,7 +52,8 @@ pub(in crate::vault) fn authority_digest(authority: &Authority) -> String {
         add(value);
     }
     // Only where they say something, so that dumps from before there were such things stay good.
-    if let Some(issuer) = issuer {
+    // An issuer that is not asked follows from the endpoints.
+    if let Some(issuer) = issuer.as_ref().filter(|issuer| issuer.discovery) {
         add("issuer");
         add(&issuer.identifier);
     }

@@ -8,12 +8,10 @@ use crate::vault::entry::LastError;
 use crate::vault::handover::Busy;
 use crate::vault::order::{Order, Outcome, Task};
 use crate::vault::test_support::{
-    PASSING, access, account, at, callback, config, failure, grant, read, refresh_token, request,
-    secs, set_to,
+    PASSING, access, account, at, callback, config, exchanging, failure, grant, login, read,
+    request, secs, set_to,
 };
-use crate::vault::token::{
-    Active, Attempt, Event, Exchanging, Failures, Pending, Renewal, TokenState,
-};
+use crate::vault::token::{Active, Attempt, Event, Failures, Login, Pending, Renewal, TokenState};
 
 fn one() -> Config {
     config([account("a")])
@@ -42,7 +40,7 @@ fn state(vault: &Vault) -> String {
 
 fn renewal(attempt: Attempt) -> Renewal {
     Renewal {
-        refresh_token: refresh_token("r1"),
+        means: login("r1"),
         obtained: at(100),
         attempt,
     }
@@ -71,7 +69,7 @@ fn backoff() -> Attempt {
 
 fn pending(carried: bool) -> TokenState {
     TokenState::Pending(Pending {
-        request: request("the state"),
+        login: Login::Browser(request("the state")),
         told: at(150),
         carried: carried.then(|| access("a1", 100, 3700)),
     })
@@ -97,6 +95,7 @@ fn every_state_arrives_as_it_was() {
         old.entries.get_mut("a").unwrap().last_error = Some(LastError {
             at: at(120),
             reason: "a \"reason\"\nof two lines".into(),
+            passing: true,
         });
         // Derived as it would be after a step.
         let deadline = |vault: &Vault| {
@@ -145,7 +144,7 @@ fn what_awaits_an_answer_cannot_be_handed_over() {
     for busy in [
         active(in_flight),
         TokenState::Expired(renewal(in_flight)),
-        TokenState::Exchanging(Exchanging { carried: None }),
+        exchanging(None),
     ] {
         assert!(matches!(with(busy).hand_over(), Err(Busy)));
     }
@@ -156,7 +155,7 @@ fn a_login_ends_in_the_next_process_and_only_once() {
     let (mut next, _) = taken(&with(pending(true)), &one(), false, 200);
     let (shown, _) = next.show("a", secs(0), at(200));
     assert!(matches!(shown, Some(Shown::Token(_))), "what is carried");
-    let (returned, orders) = next.callback("/back", callback("the state"), at(200));
+    let (returned, orders) = next.callback(false, "/back", callback("the state"), at(200));
     let Returned::Accepted(ticket) = returned else {
         panic!("{returned:?}");
     };
@@ -167,7 +166,7 @@ fn a_login_ends_in_the_next_process_and_only_once() {
             ..
         }]
     ));
-    let (again, _) = next.callback("/back", callback("the state"), at(200));
+    let (again, _) = next.callback(false, "/back", callback("the state"), at(200));
     assert_eq!(again, Returned::Unknown);
     next.exchange_done(&ticket, Ok(grant("a2", None, Some("r2"))), at(201));
     let (shown, _) = next.show("a", secs(0), at(202));

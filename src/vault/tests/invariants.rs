@@ -4,18 +4,20 @@ use std::collections::HashMap;
 
 use super::job::Kind;
 use super::model::World;
-use crate::oauth::token::{Failure, Grant};
+use crate::config::GrantType;
+use crate::protocol::LoginPlace;
 use crate::secret::AuthState;
 use crate::vault::Vault;
+use crate::vault::device::Poll;
 use crate::vault::entry::{Entry, digest};
-use crate::vault::token::{Attempt, TokenState};
+use crate::vault::token::{Attempt, Login, TokenState};
 
 /// The refresh tokens at hand, by account.
 pub(super) fn refresh_tokens(vault: &Vault) -> HashMap<String, String> {
     let entries = vault.entries.iter();
     entries
         .filter_map(|(name, entry)| {
-            let token = entry.state.renewal()?.refresh_token.expose();
+            let token = entry.state.renewal()?.refresh_token()?.expose();
             Some((name.to_string(), token.to_owned()))
         })
         .collect()
@@ -29,9 +31,12 @@ pub(super) fn requests(vault: &Vault) -> HashMap<String, Option<u64>> {
         .collect()
 }
 
-pub(super) fn login_url(vault: &Vault, name: &str) -> Option<String> {
+/// Where the user was told to log in by `grant`.
+pub(super) fn login_place(vault: &Vault, name: &str, grant: GrantType) -> Option<LoginPlace> {
     match &vault.entries.get(name)?.state {
-        TokenState::Pending(pending) => Some(pending.request.url.clone()),
+        TokenState::Pending(pending) if pending.login.grant() == grant => {
+            Some(pending.login.place())
+        }
         _ => None,
     }
 }
@@ -41,23 +46,6 @@ pub(super) fn awaits_login(vault: &Vault, state: &AuthState) -> bool {
         .entries
         .values()
         .any(|entry| entry.login() == Some(digest(state)))
-}
-
-/// The same answer, to be delivered a second time.
-pub(super) fn copy(result: &Result<Grant, Failure>) -> Result<Grant, Failure> {
-    match result {
-        Ok(grant) => Ok(Grant {
-            access_token: grant.access_token.duplicate(),
-            lifetime: grant.lifetime,
-            refresh_token: grant.refresh_token.as_ref().map(|token| token.duplicate()),
-            scope: grant.scope.clone(),
-        }),
-        Err(failure) => Err(Failure {
-            kind: failure.kind,
-            reason: failure.reason.clone(),
-            rotated: failure.rotated.as_ref().map(|token| token.duplicate()),
-        }),
-    }
 }
 
 pub(super) fn check(world: &World, before: &HashMap<String, String>) {
@@ -105,13 +93,31 @@ fn requests_are_under_way_once(world: &World, entry: &Entry) {
         .state
         .renewal()
         .is_some_and(|renewal| matches!(renewal.attempt, Attempt::InFlight(_)));
-    let exchanging = matches!(entry.state, TokenState::Exchanging(_));
-    assert_eq!(under_way, usize::from(refreshing || exchanging));
-    assert_eq!(entry.request.is_some(), refreshing || exchanging);
+    let waiting = refreshing || is_asking(&entry.state);
+    assert_eq!(under_way, usize::from(waiting));
+    assert_eq!(entry.request.is_some(), waiting);
+}
+
+/// Whether an answer to a question about a login is awaited.
+fn is_asking(state: &TokenState) -> bool {
+    match state {
+        TokenState::Preparing(_) | TokenState::Exchanging(_) => true,
+        TokenState::Pending(pending) => match &pending.login {
+            Login::Browser(_) => false,
+            Login::Device(login) => matches!(login.poll, Poll::InFlight { .. }),
+        },
+        _ => false,
+    }
 }
 
 /// Whatever does not wait for an answer or for the user goes on by itself.
 fn is_not_stuck(world: &World, entry: &Entry) {
+    let waits_for_code = matches!(&entry.state, TokenState::Pending(pending)
+        if matches!(pending.login, Login::Device(_)) && !is_asking(&entry.state));
+    assert!(
+        !waits_for_code || entry.deadline.is_some(),
+        "nobody asks on"
+    );
     let Some(renewal) = entry.state.renewal() else {
         return;
     };

@@ -8,18 +8,21 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::invariants;
-use super::job::{Job, Kind};
+use super::job::{Answer, Job, Kind};
 use super::provider::{Provider, Random};
 use crate::clock::{Moment, Now, Timestamp};
-use crate::config::{Account, Config};
-use crate::oauth::token::{Failure, Grant};
+use crate::config::{Account, Config, GrantType};
+use crate::oauth::token::{Failure, FailureKind, Grant};
 use crate::vault::Vault;
 use crate::vault::answer::{Returned, Shown};
 use crate::vault::order::{Order, Task, Ticket};
-use crate::vault::test_support::{account, callback, config, refusal, request, secs};
-use crate::vault::token::Probed;
+use crate::vault::test_support::{
+    account, callback, config, device_authorization, failure, refusal, request, secs,
+};
+use crate::vault::token::{Means, Prepared, Probed};
 
-const ACCOUNTS: [&str; 4] = ["a", "b", "c", "d"];
+/// The last two are logged in by a code, and not at all.
+const ACCOUNTS: [&str; 6] = ["a", "b", "c", "d", "code", "own"];
 const SEEDS: u64 = 60;
 const STEPS: usize = 400;
 const DAY: i64 = 86_400_000;
@@ -31,7 +34,7 @@ pub(super) struct World {
     pub(super) now: Moment,
     jobs: Vec<Job>,
     /// Answers on their way: the job is over when one arrives, but it might arrive again.
-    answers: Vec<(Job, Result<Grant, Failure>)>,
+    answers: Vec<(Job, Answer)>,
     random: Random,
     provider: Provider,
     config: Config,
@@ -62,6 +65,12 @@ fn variant(name: &str, variant: usize) -> Account {
     account.authority.client_id = format!("client {}", variant % 2);
     account.refresh.at_least = secs([5400, 60][variant / 2 % 2]);
     account.transient_error_if_cmd = (variant < 4).then(|| "decide".into());
+    account.dialect.redirect_uri_on_refresh = name == "b";
+    account.authority.grant = match name {
+        "code" => GrantType::DeviceCode,
+        "own" => GrantType::ClientCredentials,
+        _ => GrantType::AuthorizationCode,
+    };
     account
 }
 
@@ -142,7 +151,12 @@ impl World {
                 Task::Exchange(_) => self.order(ticket, Kind::Exchange),
                 Task::Refresh => self.order(ticket, Kind::Refresh(None)),
                 Task::Probe => self.order(ticket, Kind::Probe),
-                Task::Remind(url) => self.told(ticket.account().as_str(), url),
+                Task::Prepare(grant) => self.order(ticket, Kind::Prepare(grant)),
+                Task::Poll => self.order(ticket, Kind::Poll),
+                Task::Remind(place) => self.told(
+                    ticket.account().as_str(),
+                    format!("{} {:?}", place.url, place.user_code),
+                ),
                 Task::Reauthorize => self.authorize(ticket.account().as_str()),
                 Task::Report(_) | Task::Announce(_) => {}
             }
@@ -176,13 +190,24 @@ impl World {
     }
 
     fn authorize(&mut self, name: &str) {
-        let before = invariants::login_url(&self.vault, name);
-        let state = format!("state-{}", self.random.next());
-        let (shown, orders) = self.vault.authorize(name, request(&state), self.now);
-        if let (Some(url), Some(shown)) = (before, shown) {
-            assert_eq!(shown, Shown::Login(url), "{name}: a second prompt");
+        let configured = variant(name, 0).authority.grant;
+        let grant = match self.random.below(6) {
+            0 if configured == GrantType::AuthorizationCode => GrantType::DeviceCode,
+            _ => configured,
+        };
+        let before = invariants::login_place(&self.vault, name, grant);
+        let (shown, orders) = match grant {
+            GrantType::ClientCredentials => self.vault.obtain(name, self.now),
+            GrantType::AuthorizationCode if !self.random.once_in(4) => {
+                let state = format!("state-{}", self.random.next());
+                self.logins.push(state.clone());
+                self.vault.authorize(name, request(&state), self.now)
+            }
+            _ => self.vault.prepare(name, grant, self.now),
+        };
+        if let (Some(place), Some(shown)) = (before, shown) {
+            assert_eq!(shown, Shown::Login(place), "{name}: a second prompt");
         }
-        self.logins.push(state);
         self.take(orders);
     }
 
@@ -201,7 +226,7 @@ impl World {
         };
         let awaited = path == "/back" && invariants::awaits_login(&self.vault, &callback.state);
         let before = format!("{:?}", self.vault);
-        let (returned, orders) = self.vault.callback(path, callback, self.now);
+        let (returned, orders) = self.vault.callback(false, path, callback, self.now);
         assert_eq!(returned != Returned::Unknown, awaited);
         if !awaited {
             assert_eq!(before, format!("{:?}", self.vault));
@@ -216,25 +241,54 @@ impl World {
         }
         let nth = self.random.below(self.jobs.len());
         let ticket = self.jobs[nth].ticket.clone();
-        let result = match self.jobs[nth].kind {
+        let answer = match self.jobs[nth].kind {
             Kind::Probe => {
                 self.jobs.swap_remove(nth);
                 return self.probed(&ticket);
             }
-            Kind::Exchange => self.provider.exchange(&mut self.random),
-            Kind::Refresh(_) => {
-                let Some(token) = self.vault.refresh_token(&ticket) else {
-                    self.jobs.swap_remove(nth);
-                    return;
-                };
-                let token = token.expose().to_owned();
-                self.jobs[nth].kind = Kind::Refresh(Some(token.clone()));
-                let name = ticket.account().as_str();
-                self.provider.refresh(name, &token, &mut self.random)
+            Kind::Exchange => Answer::Token(self.provider.exchange(&mut self.random)),
+            Kind::Prepare(grant) => Answer::Prepared(self.prepare(grant)),
+            Kind::Poll if self.vault.device_code(&ticket).is_some() => {
+                Answer::Polled(self.provider.poll(&mut self.random))
+            }
+            Kind::Refresh(_) if let Some(means) = self.vault.means(&ticket) => {
+                Answer::Token(self.refresh(nth, &ticket, &means))
+            }
+            Kind::Poll | Kind::Refresh(_) => {
+                self.jobs.swap_remove(nth);
+                return;
             }
         };
         let job = self.jobs.swap_remove(nth);
-        self.answers.push((job, result));
+        self.answers.push((job, answer));
+    }
+
+    fn prepare(&mut self, grant: GrantType) -> Result<Prepared, Failure> {
+        if self.random.once_in(4) {
+            let kind = match self.random.below(2) {
+                0 => FailureKind::Misconfigured,
+                _ => FailureKind::Passing { retry_after: None },
+            };
+            return Err(failure(kind));
+        }
+        let name = format!("state-{}", self.random.next());
+        if grant == GrantType::DeviceCode {
+            return Ok(Prepared::Device(device_authorization(&name)));
+        }
+        self.logins.push(name.clone());
+        Ok(Prepared::Browser(request(&name)))
+    }
+
+    fn refresh(&mut self, nth: usize, ticket: &Ticket, means: &Means) -> Result<Grant, Failure> {
+        let Means::RefreshToken(login) = means else {
+            let name = ticket.account().as_str();
+            assert_eq!(name, "own");
+            return self.provider.grant_itself(&mut self.random);
+        };
+        let token = login.refresh_token.expose().to_owned();
+        self.jobs[nth].kind = Kind::Refresh(Some(token.clone()));
+        let name = ticket.account().as_str();
+        self.provider.refresh(name, &token, &mut self.random)
     }
 
     fn probed(&mut self, ticket: &Ticket) {
@@ -265,16 +319,21 @@ impl World {
             self.provider.excuse(token);
         }
         if self.random.once_in(4) {
-            self.answers.push((job.again(), invariants::copy(&result)));
+            self.answers.push((job.again(), result.copy()));
         }
         self.answer(&job, result, awaited);
     }
 
-    fn answer(&mut self, job: &Job, result: Result<Grant, Failure>, awaited: bool) {
+    fn answer(&mut self, job: &Job, answer: Answer, awaited: bool) {
         let before = format!("{:?}", self.vault);
-        let orders = match job.kind {
-            Kind::Exchange => self.vault.exchange_done(&job.ticket, result, self.now),
-            _ => self.vault.refresh_done(&job.ticket, result, self.now),
+        let (ticket, now) = (&job.ticket, self.now);
+        let orders = match (&job.kind, answer) {
+            (Kind::Exchange, Answer::Token(result)) => {
+                self.vault.exchange_done(ticket, result, now)
+            }
+            (_, Answer::Token(result)) => self.vault.refresh_done(ticket, result, now),
+            (_, Answer::Prepared(result)) => self.vault.prepared(ticket, result, now),
+            (_, Answer::Polled(result)) => self.vault.polled(ticket, result, now),
         };
         if !awaited {
             assert_eq!(

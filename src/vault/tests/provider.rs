@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use crate::oauth::device::PollFailure;
 use crate::oauth::token::{Failure, FailureKind, Grant};
 use crate::secret::{AccessToken, RefreshToken};
 use crate::vault::test_support::secs;
@@ -65,6 +66,27 @@ impl Provider {
             return Err(failure(random, refresh_token));
         }
         Ok(self.grant(random, refresh_token))
+    }
+
+    /// A client asks for itself; some providers give it a refresh token, which it has no use for.
+    pub(super) fn grant_itself(&mut self, random: &mut Random) -> Result<Grant, Failure> {
+        if random.once_in(4) {
+            return Err(failure(random, None));
+        }
+        let family = self.count;
+        let refresh_token = random.once_in(4).then(|| self.issue(family));
+        Ok(self.grant(random, refresh_token))
+    }
+
+    /// Has the user typed the code in?
+    pub(super) fn poll(&mut self, random: &mut Random) -> Result<Grant, PollFailure> {
+        match random.below(8) {
+            0..3 => Err(PollFailure::Pending),
+            3 => Err(PollFailure::SlowDown),
+            4 => Err(PollFailure::Expired),
+            5 => Err(PollFailure::Refused("the model's user".into())),
+            _ => self.exchange(random).map_err(PollFailure::Failed),
+        }
     }
 
     /// A refresh request with `token`: what the vault will get as its result.

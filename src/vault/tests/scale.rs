@@ -7,6 +7,7 @@ use crate::vault::Vault;
 use crate::vault::answer::Shown;
 use crate::vault::order::Task;
 use crate::vault::test_support::{account, at, config, grant, now, read};
+use crate::vault::token::Means;
 
 const ACCOUNTS: usize = 10_000;
 
@@ -26,7 +27,10 @@ fn ten_thousand_accounts_are_due_at_once_and_each_is_served() {
     assert_eq!(vault.next_deadline(), Some(at(3600)));
     for order in &orders {
         assert!(matches!(order.task, Task::Refresh));
-        let token = vault.refresh_token(&order.ticket).unwrap();
+        let Some(Means::RefreshToken(login)) = vault.means(&order.ticket) else {
+            panic!("a refresh token");
+        };
+        let token = login.refresh_token;
         assert_eq!(token.expose(), order.account.name.as_str());
         vault.refresh_done(&order.ticket, Ok(grant("new", Some(3600), None)), at(3511));
     }

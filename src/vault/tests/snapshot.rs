@@ -40,7 +40,7 @@ fn token(vault: &mut Vault, name: &str, second: i64) -> Option<String> {
 
 fn refresh_token(vault: &Vault, name: &str) -> Option<String> {
     let renewal = vault.entries[name].state.renewal()?;
-    Some(renewal.refresh_token.expose().to_owned())
+    Some(renewal.refresh_token()?.expose().to_owned())
 }
 
 /// Lets a refresh of `name` end with a new refresh token.

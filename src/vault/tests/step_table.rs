@@ -3,15 +3,18 @@
 
 use std::fmt::Write as _;
 
+use crate::config::GrantType;
+use crate::oauth::device::PollFailure;
 use crate::oauth::token::FailureKind::{InvalidGrant, Misconfigured};
+use crate::vault::device::{DeviceLogin, Poll};
 use crate::vault::step;
 use crate::vault::test_support::{
-    PASSING, access, at, callback, failure, grant, policy, refresh_token, refusal, request,
-    rotating_failure,
+    PASSING, access, at, callback, device_authorization, exchanging, failure, grant, login, policy,
+    refusal, renewable, request, rotating_failure,
 };
 use crate::vault::token::{
-    Access, Active, Attempt, Effect, Exchanging, Failures, Input, Pending, Probed, Renewal,
-    Restored, TokenState,
+    Access, Active, Attempt, Effect, Failures, Input, Login, Means, Pending, Prepared, Preparing,
+    Probed, Renewal, Restored, TokenState,
 };
 
 const NOW: i64 = 1000;
@@ -45,7 +48,7 @@ fn attempts() -> [(&'static str, Attempt); 5] {
 
 fn renewal(attempt: Attempt) -> Renewal {
     Renewal {
-        refresh_token: refresh_token("R"),
+        means: login("R"),
         obtained: at(NOW),
         attempt,
     }
@@ -53,7 +56,19 @@ fn renewal(attempt: Attempt) -> Renewal {
 
 fn pending(carried: Option<Access>) -> TokenState {
     TokenState::Pending(Pending {
-        request: request("s"),
+        login: Login::Browser(request("s")),
+        told: at(NOW),
+        carried,
+    })
+}
+
+fn device(poll: Poll, carried: Option<Access>) -> TokenState {
+    let login = DeviceLogin {
+        poll,
+        ..DeviceLogin::new(device_authorization("d"), at(NOW))
+    };
+    TokenState::Pending(Pending {
+        login: Login::Device(login),
         told: at(NOW),
         carried,
     })
@@ -68,7 +83,16 @@ fn states() -> Vec<(String, TokenState)> {
             renewal,
         })
     };
-    let exchanging = |carried| TokenState::Exchanging(Exchanging { carried });
+    let preparing = |grant, carried| TokenState::Preparing(Preparing { grant, carried });
+    let next = |at_, failures| Poll::Next {
+        at: at(at_),
+        failures,
+    };
+    let in_flight = Poll::InFlight { failures: 1 };
+    let own = |attempt| Renewal {
+        means: Means::ClientCredentials,
+        ..renewal(attempt)
+    };
     let mut states = vec![
         ("empty".to_owned(), TokenState::Empty),
         ("pending".into(), pending(None)),
@@ -76,6 +100,26 @@ fn states() -> Vec<(String, TokenState)> {
         ("exchanging".into(), exchanging(None)),
         ("exchanging, carrying".into(), exchanging(Some(token()))),
         ("active".into(), active(None)),
+        (
+            "preparing a browser".into(),
+            preparing(GrantType::AuthorizationCode, None),
+        ),
+        (
+            "preparing a code, carrying".into(),
+            preparing(GrantType::DeviceCode, Some(token())),
+        ),
+        ("code, not due".into(), device(next(NOW + 5, 0), None)),
+        ("code, due".into(), device(next(NOW, 2), None)),
+        ("code, asked".into(), device(in_flight, None)),
+        (
+            "code, asked, carrying".into(),
+            device(in_flight, Some(token())),
+        ),
+        (
+            "own, in flight".into(),
+            TokenState::Expired(own(Attempt::InFlight(failures(1, false)))),
+        ),
+        ("own, active".into(), active(Some(own(Attempt::Idle)))),
     ];
     for (name, attempt) in attempts() {
         states.push((format!("active, {name}"), active(Some(renewal(attempt)))));
@@ -89,7 +133,8 @@ fn states() -> Vec<(String, TokenState)> {
 
 /// Every shape of an input, by name.
 fn inputs() -> Vec<(&'static str, Input)> {
-    use Input::{Authorize, Callback, ExchangeDone, ProbeDone, RefreshDone, Restore};
+    use Input::{Authorize, Callback, ExchangeDone, Polled, ProbeDone, RefreshDone, Restore};
+    let prepared = Input::Prepared;
     vec![
         ("authorize", Authorize(request("new"))),
         ("callback", Callback(callback("s"))),
@@ -155,7 +200,7 @@ fn inputs() -> Vec<(&'static str, Input)> {
             "restore",
             Restore(Restored::Active(
                 access("D", 500, 3000),
-                Some(refresh_token("T")),
+                Some(renewable("T")),
             )),
         ),
         (
@@ -164,10 +209,52 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ),
         (
             "restore, expired",
-            Restore(Restored::Expired(refresh_token("T"), at(500))),
+            Restore(Restored::Expired(renewable("T"), at(500))),
         ),
         ("reconfigured", Input::Reconfigured),
         ("listener moved", Input::ListenerMoved),
+        (
+            "prepare a browser",
+            Input::Prepare(GrantType::AuthorizationCode),
+        ),
+        ("prepare a code", Input::Prepare(GrantType::DeviceCode)),
+        (
+            "prepared a browser",
+            prepared(Ok(Prepared::Browser(request("new")))),
+        ),
+        (
+            "prepared a code",
+            prepared(Ok(Prepared::Device(device_authorization("new")))),
+        ),
+        ("prepare failed, passing", prepared(Err(failure(PASSING)))),
+        (
+            "prepare failed, misconfigured",
+            prepared(Err(failure(Misconfigured))),
+        ),
+        ("obtain", Input::Obtain),
+        (
+            "code typed in",
+            Polled(Ok(grant("B", Some(3600), Some("S")))),
+        ),
+        ("code pending", Polled(Err(PollFailure::Pending))),
+        ("code, slow down", Polled(Err(PollFailure::SlowDown))),
+        ("code expired", Polled(Err(PollFailure::Expired))),
+        (
+            "code refused",
+            Polled(Err(PollFailure::Refused("no".into()))),
+        ),
+        (
+            "code failed, passing",
+            Polled(Err(PollFailure::Failed(failure(PASSING)))),
+        ),
+        (
+            "code failed, for good",
+            Polled(Err(PollFailure::Failed(failure(InvalidGrant)))),
+        ),
+        (
+            "code failed, refresh token",
+            Polled(Err(PollFailure::Failed(rotating_failure(PASSING, "S")))),
+        ),
     ]
 }
 
@@ -184,11 +271,18 @@ fn told(state: &TokenState) -> String {
         |carried: &Option<Access>| carried.as_ref().map_or(String::new(), |a| access(a) + " ");
     match state {
         TokenState::Empty => "empty".into(),
-        TokenState::Pending(pending) => format!(
-            "pending {}{}",
-            carrying(&pending.carried),
-            pending.request.state.expose()
+        TokenState::Preparing(preparing) => format!(
+            "preparing {}{:?}",
+            carrying(&preparing.carried),
+            preparing.grant
         ),
+        TokenState::Pending(pending) => {
+            let carried = carrying(&pending.carried);
+            match &pending.login {
+                Login::Browser(request) => format!("pending {carried}{}", request.state.expose()),
+                Login::Device(login) => format!("{carried}{}", told_device(login)),
+            }
+        }
         TokenState::Exchanging(exchanging) => {
             format!("exchanging {}", carrying(&exchanging.carried))
                 .trim_end()
@@ -200,6 +294,17 @@ fn told(state: &TokenState) -> String {
         }
         TokenState::Expired(renewal) => format!("expired{}", told_renewal(renewal)),
     }
+}
+
+fn told_device(login: &DeviceLogin) -> String {
+    let poll = match login.poll {
+        Poll::Next { at, failures } => {
+            format!("next at {}, failures {failures}", at.as_millis() / 1000)
+        }
+        Poll::InFlight { failures } => format!("asked, failures {failures}"),
+    };
+    let every = login.interval.as_secs();
+    format!("code {} every {every} ({poll})", login.device_code.expose())
 }
 
 fn told_renewal(renewal: &Renewal) -> String {
@@ -223,7 +328,11 @@ fn told_renewal(renewal: &Renewal) -> String {
         }
         Attempt::Halted => "halted".into(),
     };
-    format!(" ({} {attempt})", renewal.refresh_token.expose())
+    let token = renewal.refresh_token();
+    format!(
+        " ({} {attempt})",
+        token.map_or("itself", |token| token.expose())
+    )
 }
 
 fn told_effect(effect: &Effect) -> String {
@@ -290,7 +399,13 @@ fn time_is_settled_whatever_happens() {
 
 #[test]
 fn what_expires_without_a_refresh_token_is_announced_once() {
-    for carrier in ["pending, carrying", "exchanging, carrying", "active"] {
+    for carrier in [
+        "pending, carrying",
+        "preparing a code, carrying",
+        "code, asked, carrying",
+        "exchanging, carrying",
+        "active",
+    ] {
         let (_, state) = states().into_iter().find(|(n, _)| n == carrier).unwrap();
         let (state, effects) = step(state, Input::Tick, at(EXPIRY), &policy());
         let announced = |effects: &[Effect]| {

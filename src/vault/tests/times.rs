@@ -7,18 +7,17 @@ use crate::oauth::token::{Failure, FailureKind};
 use crate::vault::backoff::backoff;
 use crate::vault::step;
 use crate::vault::test_support::{
-    PASSING, access, at, callback, failure, grant, policy, refresh_token, request,
+    PASSING, access, at, callback, exchanging, failure, grant, login, policy, renewable, request,
     rotating_failure, secs,
 };
 use crate::vault::token::{
-    Active, Attempt, Effect, Exchanging, Input, Policy, Probed, Renewal, Restored, TokenState,
-    Trouble,
+    Active, Attempt, Effect, Input, Policy, Probed, Renewal, Restored, TokenState, Trouble,
 };
 
 fn active(obtained: i64, expires: i64) -> TokenState {
     TokenState::Active(Active {
         access: access("A", obtained, expires),
-        renewal: Some(Renewal::idle(refresh_token("R"), at(obtained))),
+        renewal: Some(Renewal::idle(login("R"), at(obtained))),
     })
 }
 
@@ -51,7 +50,7 @@ fn a_zero_margin_refreshes_at_the_end() {
 
 #[test]
 fn a_missing_lifetime_is_refresh_at_least() {
-    let exchanging = TokenState::Exchanging(Exchanging { carried: None });
+    let exchanging = exchanging(None);
     let done = Input::ExchangeDone(Ok(grant("A", None, Some("R"))));
     let (state, _) = step(exchanging, done, at(10), &policy());
     assert_eq!(state.access().unwrap().expires, at(10 + 5400));
@@ -61,7 +60,7 @@ fn a_missing_lifetime_is_refresh_at_least() {
 #[test]
 fn no_lifetime_is_too_long() {
     for refresh in [Some("R"), None] {
-        let exchanging = TokenState::Exchanging(Exchanging { carried: None });
+        let exchanging = exchanging(None);
         let done = Input::ExchangeDone(Ok(grant("A", Some(u64::MAX), refresh)));
         let (state, _) = step(exchanging, done, at(10), &policy());
         assert_eq!(
@@ -211,7 +210,7 @@ fn a_rotated_token_replaces_the_old_one_at_once_even_in_a_failure() {
         let mut life = life(active(0, 3600));
         let (_, when) = life.fails(rotating_failure(kind, "S"));
         let renewal = life.state.renewal().unwrap();
-        assert_eq!(renewal.refresh_token.expose(), "S");
+        assert_eq!(renewal.refresh_token().unwrap().expose(), "S");
         assert_eq!(renewal.obtained, when);
     }
 }
@@ -291,13 +290,21 @@ fn a_token_that_is_carried_along_survives_a_login_that_fails() {
     let failed = Err(rotating_failure(PASSING, "S"));
     life.goes_on(Input::ExchangeDone(failed), at(30));
     assert_eq!(life.state.access().unwrap().token.expose(), "A");
-    assert_eq!(life.state.renewal().unwrap().refresh_token.expose(), "S");
+    assert_eq!(
+        life.state
+            .renewal()
+            .unwrap()
+            .refresh_token()
+            .unwrap()
+            .expose(),
+        "S"
+    );
 }
 
 #[test]
 fn an_expired_token_from_a_dump_is_refreshed_at_once() {
     let mut life = life(TokenState::Empty);
-    let restored = Restored::Expired(refresh_token("R"), at(-500));
+    let restored = Restored::Expired(renewable("R"), at(-500));
     life.goes_on(Input::Restore(restored), at(10));
     assert!(life.state.deadline(&life.policy) <= Some(at(10)));
     let effects = life.goes_on(Input::Tick, at(10));
