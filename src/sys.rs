@@ -5,17 +5,17 @@
 #[cfg_attr(target_os = "linux", path = "sys/alarm_linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "sys/alarm_elsewhere.rs")]
 mod alarm;
-mod begin;
 /// What other systems have in its place works here too, so that it can be tried out.
 #[cfg(all(test, target_os = "linux"))]
 #[expect(unreachable_pub, reason = "there it is for others")]
 #[path = "sys/alarm_elsewhere.rs"]
 mod alarm_elsewhere;
+mod begin;
 mod confine;
 mod locked;
-mod wiping;
 mod memory;
 mod watch;
+mod wiping;
 
 use std::io;
 use std::mem::{offset_of, size_of};
@@ -35,9 +35,9 @@ pub use self::alarm::Alarm;
 pub use self::begin::run_program;
 pub use self::confine::{Access, Measure, confine};
 pub use self::locked::{LockedText, reserve_locked_memory};
-pub use self::wiping::{Wiping, wipe_stack};
 pub use self::memory::{give_memory_back, return_memory};
 pub use self::watch::{Interest, Watch};
+pub use self::wiping::{Wiping, wipe_stack};
 
 /// The longest path that a Unix socket can have here, in bytes: the kernel's field less its NUL.
 pub const MAX_SOCKET_PATH: usize =
