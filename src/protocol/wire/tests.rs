@@ -3,7 +3,13 @@
 use rand::TryRng;
 use rand::rngs::SysRng;
 
+use std::time::Duration;
+
 use super::*;
+use crate::protocol::{
+    LoginMethod, LoginPlace, MAX_DUMP, MAX_REQUEST, MAX_TIME, Reply, Request, Wanted,
+};
+use crate::secret::{AccessToken, SecretText};
 
 fn requests() -> Vec<Request> {
     vec![
@@ -165,7 +171,13 @@ fn what_is_not_a_request_gets_a_reason() {
         (b"login\ta\n", "a method"),
         (b"login\ta\tfast\n", "the method 'fast'"),
         (b"login\t\tdevice\n", "needs the name"),
-        (b"await\n", "needs the name"),
+        (b"await\n", "needs an account"),
+        (b"await\t\t1\t1\n", "needs the name"),
+        (b"await\ta\t1\t1\t1\n", "needs an account"),
+        (b"await\ta\t+1\t1\n", "no number"),
+        (b"await\ta\t1\t01\n", "no number"),
+        (b"complete\n", "needs the length"),
+        (b"complete\t1\na", "needs the length"),
         (b"await\ta\t1\n", "a time"),
         (b"await\ta\tone\t1\n", "number"),
         (b"complete\tx\t\na", "not a number"),
@@ -220,7 +232,7 @@ fn hopeless_requests_are_told_early() {
 #[test]
 fn what_is_not_a_reply_gets_a_reason() {
     let cases: &[(&[u8], &str)] = &[
-        (&[b'a'; MAX_REPLY_HEAD], "begin"),
+        (&[b'a'; reply::MAX_REPLY_HEAD], "begin"),
         (b"HTTP/1.1 200 OK\r\n\r\n", "unknown kind 'HTTP/1.1'"),
         (b"token\n", "begin"),
         (b"token \n", "length"),
