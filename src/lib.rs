@@ -18,6 +18,8 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod exit;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod oauth;
 pub mod paths;
 pub mod protocol;

@@ -15,7 +15,7 @@ const LISTENER: &str = "http://localhost/?";
 ///
 /// # Errors
 /// What is wrong with it, and what to paste instead.
-pub(super) fn redirect(text: &str) -> Result<SecretText, String> {
+pub(crate) fn redirect(text: &str) -> Result<SecretText, String> {
     // A terminal or a mail program may have broken the line; a URL has no blanks in it.
     let mut url = Zeroizing::new(String::with_capacity(LISTENER.len() + text.len()));
     url.extend(

@@ -226,7 +226,7 @@ impl Server {
 }
 
 /// As a browser would send them.
-fn path_and_query(url: &str) -> Option<(String, zeroize::Zeroizing<String>)> {
+pub(crate) fn path_and_query(url: &str) -> Option<(String, zeroize::Zeroizing<String>)> {
     let url = Url::parse(url.trim()).ok()?;
     let query = zeroize::Zeroizing::new(url.query()?.to_owned());
     Some((url.path().to_owned(), query))

@@ -43,6 +43,8 @@ use self::notifier::Notifier;
 use self::outbox::Outbox;
 use self::persister::Persister;
 use self::pool::Pool;
+pub(crate) use self::logins::path_and_query;
+pub(crate) use self::redirect::head;
 use self::redirect::{Certificate, Entrance, Said};
 use self::settings::Settings;
 use self::shared::Shared;
