@@ -1,6 +1,12 @@
 //! The fuzzer's targets (fuzz/), without a fuzzer: over their corpora, and over what a few thousand
 //! random changes make of those. Every run makes the same changes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests: a panic is how they report"
+)]
+
 #[path = "../fuzz/targets/mod.rs"]
 mod targets;
 

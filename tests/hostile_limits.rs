@@ -24,10 +24,16 @@ const QUICK: Duration = Duration::from_secs(3);
 /// An id that nobody has, so that its limit on processes counts nobody else's.
 const ALONE: u32 = 61_125;
 
-/// Changes a limit of the server while it runs; `false` where there is no prlimit(1) for it.
-fn limit(user: &Pizauth, what: &str) -> bool {
+/// Changes a soft limit of the server, whose user `uid` is, while it runs; `false` where there is
+/// no prlimit(1) for it.
+fn limit(user: &Pizauth, uid: u32, what: &str) -> bool {
     let pid = user.recorded_pid().unwrap().to_string();
-    let run = Command::new("prlimit").args(["--pid", &pid, what]).status();
+    let mut command = Command::new("prlimit");
+    command.args(["--pid", &pid, what]).current_dir("/");
+    if uid != geteuid().as_raw() {
+        command.uid(uid).gid(uid);
+    }
+    let run = command.status();
     let limited = run.is_ok_and(|status| status.success());
     if !limited {
         println!("left out: no prlimit(1)");
@@ -40,7 +46,7 @@ fn start_alone(user: &mut Pizauth) {
     let program = user.dir().join("bin/pizauth");
     fs::copy(env!("CARGO_BIN_EXE_pizauth"), &program).unwrap();
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
-    for part in ["", "run", "home", "config", "config/pizauth.conf"] {
+    for part in ["", "run", "home", "bin", "config", "config/pizauth.conf"] {
         chown(user.dir().join(part), Some(ALONE), Some(ALONE)).unwrap();
     }
     let dir = user.dir().to_owned();
@@ -77,7 +83,7 @@ fn without_threads_everybody_is_still_served() {
         let reply = ask(&user, format!("show\t{name}\n"));
         reply.split_once('\n').unwrap().1.to_owned()
     };
-    if !limit(&user, "--nproc=1") {
+    if !limit(&user, ALONE, "--nproc=1:") {
         return;
     }
     let before = vital(&user, "Threads");
@@ -99,7 +105,7 @@ fn without_threads_everybody_is_still_served() {
     assert!(slowest < QUICK, "{slowest:?}");
     assert!(vital(&user, "Threads") <= before);
     drop(crowd);
-    assert!(limit(&user, "--nproc=unlimited"));
+    assert!(limit(&user, ALONE, "--nproc=500:"));
     let asked = ask_all(&user, &names, "refresh");
     assert!(
         asked.iter().all(|reply| reply.starts_with("done ")),
@@ -128,7 +134,7 @@ fn with_little_memory_it_survives_all_of_its_clients() {
     log_in(&provider, &user.url("a"));
     let listeners = user.listeners();
     let room = vital(&user, "VmSize") * 1024 + ROOM;
-    if !limit(&user, &format!("--as={room}")) {
+    if !limit(&user, geteuid().as_raw(), &format!("--as={room}:")) {
         return;
     }
     let clients: Vec<_> = (0..300).map(|_| control(&user)).collect();

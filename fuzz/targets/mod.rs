@@ -5,6 +5,7 @@
 //! written down once.
 
 #![allow(dead_code, reason = "each of the fuzzer's programs is one target")]
+#![allow(clippy::panic, reason = "a panic is how a target fails")]
 
 mod browser;
 mod control;
