@@ -26,6 +26,13 @@ pub enum Command {
     Server(ServerOptions),
     /// Look for mistakes in the configuration (`-c`, or where it is by default).
     Check(Option<PathBuf>),
+    /// Look at everything that a token depends on, and say what is wrong.
+    Doctor {
+        /// Look at this account alone.
+        account: Option<String>,
+        /// Print JSON.
+        json: bool,
+    },
     /// Print completions for this shell.
     Completions(Shell),
     /// Ask the server for something, or about it.
@@ -174,7 +181,7 @@ enum Subcommand {
         #[arg(short, long)]
         json: bool,
     },
-    /// Forget an account's tokens
+    /// Revoke an account's tokens at the provider, where it offers that, and forget them
     Revoke {
         /// The account's name, as in the configuration file
         #[arg(value_parser = account_name)]
@@ -190,6 +197,15 @@ enum Subcommand {
         #[arg(short = 'c', value_name = "FILE", value_hint = ValueHint::FilePath)]
         config: Option<PathBuf>,
     },
+    /// Find out why there is no token: configuration, server, network, clock and logins
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Look at this account alone
+        #[arg(value_parser = account_name)]
+        account: Option<String>,
+    },
     /// End the server
     Shutdown,
     /// Print completions for a shell
@@ -204,6 +220,7 @@ impl From<Subcommand> for Command {
         Self::Client(match subcommand {
             Subcommand::Server(options) => return Self::Server(options),
             Subcommand::Check { config } => return Self::Check(config),
+            Subcommand::Doctor { json, account } => return Self::Doctor { account, json },
             Subcommand::Completions { shell } => return Self::Completions(shell),
             Subcommand::Show(options) => ClientCommand::Show(options),
             Subcommand::Refresh(options) => ClientCommand::Refresh(options),

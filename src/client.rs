@@ -15,7 +15,7 @@ mod status;
 mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;
-mod time;
+pub(crate) mod time;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Read, Write};
@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use crate::cli::{ClientCommand, Format};
 use crate::console::{self, Stdout, describe, say};
 use crate::exit::Exit;
-use crate::paths::RuntimePaths;
+use crate::paths::control_socket;
 use crate::protocol::{BadReply, MAX_DUMP, Reply, Request, Wanted};
 use crate::secret::SecretText;
 use crate::sys::MAX_SOCKET_PATH;
@@ -104,8 +104,7 @@ fn fail(error: &ClientError, err: &mut dyn Write) -> Exit {
 /// # Errors
 /// If there is none, or it does not answer.
 pub fn exchange(request: &Request) -> Result<Reply, ClientError> {
-    let paths = RuntimePaths::find();
-    connection::exchange(&paths.socket, request, &connection::LIMITS)
+    connection::exchange(&control_socket(), request, &connection::LIMITS)
 }
 
 /// Turns a reply into output, messages and an exit code.
@@ -259,7 +258,8 @@ impl fmt::Display for ClientError {
             Self::NotOurs(path, uid) => write!(
                 f,
                 "the server at '{}' is run by the user with id {uid} and is not trusted: \
-                 use XDG_RUNTIME_DIR to name the right directory",
+                 use XDG_RUNTIME_DIR to name the right directory, or PIZAUTH_SOCKET the right \
+                 socket",
                 path.display()
             ),
             Self::Talk(error) => {

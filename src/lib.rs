@@ -9,7 +9,9 @@
 //! `secret`, `clock` <- [`config`] <- [`oauth`] <- [`vault`] <- [`server`] <- this file
 //!
 //! [`protocol`] is a leaf that both sides of the socket share; [`client`] knows it and [`paths`],
-//! and nothing of the server. [`oauth`] and [`vault`] decide and do nothing: no socket, thread,
+//! and nothing of the server. [`doctor`] looks at everything from outside: it imports [`client`]
+//! (to ask the server), [`config`], [`oauth`] and [`transport`], and nobody but this file imports
+//! it. [`oauth`] and [`vault`] decide and do nothing: no socket, thread,
 //! lock or clock is in them. [`sys`] has the only unsafe code.
 
 pub mod cli;
@@ -17,7 +19,9 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod console;
+pub mod doctor;
 pub mod exit;
+pub mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod oauth;
@@ -44,6 +48,7 @@ pub fn run() -> Exit {
         Ok(Command::Client(command)) => client::run(command),
         Ok(Command::Server(options)) => server::run(&options),
         Ok(Command::Check(path)) => check(path.as_deref()),
+        Ok(Command::Doctor { account, json }) => doctor::run(account.as_deref(), json),
         Ok(Command::Completions(shell)) => cli::print_completions(shell),
         Err(exit) => exit,
     }
@@ -60,7 +65,12 @@ fn check(path: Option<&Path>) -> Exit {
         }
     };
     match config::load(&path) {
-        Ok(_) => Exit::Done,
+        Ok(config) => {
+            if let Some(warning) = config::exposed_secrets(&path, &config) {
+                console::say(err, &format!("warning: {warning}"));
+            }
+            Exit::Done
+        }
         Err(error) => {
             console::say(err, &error.to_string());
             Exit::Error

@@ -6,16 +6,17 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{Mode, fchmod, fstat};
-use nix::unistd::{Uid, User, geteuid, mkdir};
+use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::sys::stat::{Mode, SFlag, fchmod, fstat, fstatat};
+use nix::unistd::{Uid, UnlinkatFlags, User, geteuid, mkdir, unlinkat};
 
 use crate::console::describe;
 use crate::sys::MAX_SOCKET_PATH;
@@ -23,6 +24,11 @@ use crate::sys::MAX_SOCKET_PATH;
 /// Where systemd and elogind make a user's runtime directory, whoever knows of it or not: a cron
 /// job must find the server of the same user's desktop session.
 const RUN_USER: &str = "/run/user";
+/// The socket, and the lock file, in the runtime directory.
+const SOCKET: &str = "pizauth.sock";
+const LOCK: &str = "pizauth.lock";
+/// Names another socket for commands.
+const SOCKET_VARIABLE: &str = "PIZAUTH_SOCKET";
 /// The runtime directory's permissions: its owner's only.
 const PRIVATE: Mode = Mode::S_IRWXU;
 /// The bits of a mode that are permissions.
@@ -51,8 +57,8 @@ impl RuntimePaths {
     #[must_use]
     pub fn within(dir: PathBuf) -> Self {
         Self {
-            socket: dir.join("pizauth.sock"),
-            lock: dir.join("pizauth.lock"),
+            socket: dir.join(SOCKET),
+            lock: dir.join(LOCK),
             dir,
         }
     }
@@ -62,7 +68,7 @@ impl RuntimePaths {
     ///
     /// # Errors
     /// If the directory cannot be had or trusted, or the socket's path is too long for a socket.
-    pub fn prepare(&self) -> Result<(), PathError> {
+    pub fn prepare(&self) -> Result<RuntimeDir, PathError> {
         let length = self.socket.as_os_str().len();
         if length > MAX_SOCKET_PATH {
             return Err(PathError::SocketTooLong(self.socket.clone()));
@@ -70,6 +76,71 @@ impl RuntimePaths {
         make_dir(&self.dir)?;
         check_dir(&self.dir)
     }
+}
+
+/// The runtime directory, opened and found to be the user's own: what is looked up in it is in this
+/// directory, even where somebody puts another one in its place.
+#[derive(Debug)]
+pub struct RuntimeDir(OwnedFd);
+
+impl RuntimeDir {
+    /// Opens the lock file, which is made where it is missing. It must be a file of the user's own
+    /// that has no other name: it is about to be overwritten.
+    ///
+    /// # Errors
+    /// Where it is anything else, or the system refuses.
+    pub fn open_lock(&self) -> io::Result<File> {
+        // A pipe must not hold this up.
+        let flags = OFlag::O_RDWR
+            | OFlag::O_CREAT
+            | OFlag::O_NOFOLLOW
+            | OFlag::O_NONBLOCK
+            | OFlag::O_CLOEXEC;
+        let lock = openat(&self.0, LOCK, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
+        let lock = File::from(lock);
+        let found = lock.metadata()?;
+        if !found.is_file() || found.uid() != geteuid().as_raw() || found.nlink() != 1 {
+            return Err(io::Error::other(
+                "it is not a file of this user's alone: remove it",
+            ));
+        }
+        Ok(lock)
+    }
+
+    /// Removes the socket of a server that is dead, where there is one.
+    ///
+    /// # Errors
+    /// Where it cannot be removed.
+    pub fn remove_socket(&self) -> io::Result<()> {
+        match unlinkat(&self.0, SOCKET, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the socket that was just made is in this directory, private and the user's own:
+    /// sockets can be made by path only.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub fn check_socket(&self) -> io::Result<()> {
+        let found = fstatat(&self.0, SOCKET, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        let kind = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
+        let mode = Mode::from_bits_truncate(found.st_mode) & PERMISSIONS;
+        let private = Mode::S_IRUSR | Mode::S_IWUSR;
+        if kind == SFlag::S_IFSOCK && mode == private && found.st_uid == geteuid().as_raw() {
+            return Ok(());
+        }
+        Err(io::Error::other("somebody else has put something there"))
+    }
+}
+
+/// Where commands find the server: the socket that `PIZAUTH_SOCKET` names, which leads to another
+/// machine where it is forwarded, or that of this user's own server.
+#[must_use]
+pub fn control_socket() -> PathBuf {
+    let named = std::env::var_os(SOCKET_VARIABLE).filter(|path| !path.is_empty());
+    named.map_or_else(|| RuntimePaths::find().socket, PathBuf::from)
 }
 
 /// What the paths depend on.
@@ -126,7 +197,7 @@ fn make_dir(dir: &Path) -> Result<(), PathError> {
 }
 
 /// Checks what is there, not what was there a moment ago: all through one open directory.
-fn check_dir(dir: &Path) -> Result<(), PathError> {
+fn check_dir(dir: &Path) -> Result<RuntimeDir, PathError> {
     let failed = |what| move |error: Errno| PathError::System(what, dir.to_owned(), error.into());
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let handle = match open(dir, flags, Mode::empty()) {
@@ -141,7 +212,7 @@ fn check_dir(dir: &Path) -> Result<(), PathError> {
     if Mode::from_bits_truncate(found.st_mode) & PERMISSIONS != PRIVATE {
         fchmod(&handle, PRIVATE).map_err(failed("make private the directory"))?;
     }
-    Ok(())
+    Ok(RuntimeDir(handle))
 }
 
 /// The configuration file: `explicit` (from `-c`), or where the environment has it. Absolute, since

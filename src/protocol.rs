@@ -294,6 +294,8 @@ pub enum AccountState {
     Active,
     /// The access token has expired and is being refreshed.
     Expired,
+    /// There is no access token; a client that needs no user is asking for one.
+    Obtaining,
 }
 
 /// What the server says of itself.
@@ -317,4 +319,19 @@ pub struct ServerInfo {
     pub accounts: usize,
     /// When it started, RFC 3339.
     pub started_at: String,
+    /// What protects the server's memory, and others from it.
+    #[serde(default)]
+    pub protections: Vec<Protection>,
+}
+
+/// Something that protects the server, or others from it.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Protection {
+    /// What it is about.
+    pub name: String,
+    /// Whether it is in force.
+    pub in_force: bool,
+    /// Why it is not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
 }

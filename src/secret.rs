@@ -1,5 +1,6 @@
 //! Secrets: values that must never be printed and that are wiped when they are let go of.
 //!
+//! Those that are held for long are in memory that is not swapped out, where the system gives any.
 //! Knows nothing of what the secrets are for. Every read of a secret goes through `expose`, so
 //! that all places which handle one can be found by that word.
 
@@ -8,31 +9,40 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::sys::LockedText;
+
 macro_rules! secrets {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident in $memory:ty;)*) => {$(
         $(#[$doc])*
-        #[derive(PartialEq, Eq)]
-        pub struct $name(Zeroizing<String>);
+        pub struct $name($memory);
 
         impl $name {
             /// Takes the text over; it is wiped when this value is dropped.
             #[must_use]
             pub fn new(text: String) -> Self {
-                Self(Zeroizing::new(text))
+                Self(<$memory>::new(text))
             }
 
             /// The secret itself. Never log what this returns.
             #[must_use]
             pub fn expose(&self) -> &str {
-                &self.0
+                self.0.as_str()
             }
 
             /// A second copy of the secret, for a request that is about to be sent.
             #[must_use]
             pub fn duplicate(&self) -> Self {
-                Self(self.0.clone())
+                Self::new(self.expose().to_owned())
             }
         }
+
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                self.expose() == other.expose()
+            }
+        }
+
+        impl Eq for $name {}
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,28 +54,28 @@ macro_rules! secrets {
 
 secrets! {
     /// An access token (RFC 6749 section 1.4).
-    AccessToken;
+    AccessToken in LockedText;
     /// A refresh token (RFC 6749 section 1.5).
-    RefreshToken;
+    RefreshToken in LockedText;
     /// The client's secret (RFC 6749 section 2.3.1).
-    ClientSecret;
+    ClientSecret in LockedText;
     /// A PKCE code verifier (RFC 7636 section 4.1).
-    Verifier;
+    Verifier in LockedText;
     /// An authorisation code (RFC 6749 section 1.3.1).
-    Code;
+    Code in LockedText;
     /// A device code (RFC 8628 section 3.2).
-    DeviceCode;
+    DeviceCode in LockedText;
     /// The `state` of an authorisation request (RFC 6749 section 10.12).
-    AuthState;
+    AuthState in LockedText;
     /// A text that contains secrets: a dump, or a form on its way to the provider.
-    SecretText;
+    SecretText in Zeroizing<String>;
 }
 
 impl AuthState {
     /// Whether `candidate` is this state, in a time that does not depend on where they differ.
     #[must_use]
     pub fn matches(&self, candidate: &str) -> bool {
-        self.0.as_bytes().ct_eq(candidate.as_bytes()).into()
+        self.expose().as_bytes().ct_eq(candidate.as_bytes()).into()
     }
 }
 

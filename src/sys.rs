@@ -5,6 +5,14 @@
 #[cfg_attr(target_os = "linux", path = "sys/alarm_linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "sys/alarm_elsewhere.rs")]
 mod alarm;
+/// What other systems have in its place works here too, so that it can be tried out.
+#[cfg(all(test, target_os = "linux"))]
+#[allow(unreachable_pub, reason = "here it is a part of the tests")]
+#[path = "sys/alarm_elsewhere.rs"]
+mod alarm_elsewhere;
+mod confine;
+mod locked;
+mod wiping;
 
 use std::io;
 use std::mem::{offset_of, size_of};
@@ -21,10 +29,17 @@ use nix::sys::signal::SigSet;
 use nix::unistd::{ForkResult, Pid};
 
 pub use self::alarm::Alarm;
+pub use self::confine::{Access, Measure, confine};
+pub use self::locked::{LockedText, reserve_locked_memory};
+pub use self::wiping::{Wiping, wipe_stack};
 
 /// The longest path that a Unix socket can have here, in bytes: the kernel's field less its NUL.
 pub const MAX_SOCKET_PATH: usize =
     size_of::<libc::sockaddr_un>() - offset_of!(libc::sockaddr_un, sun_path) - 1;
+
+/// The first descriptor after standard input, output and error.
+#[cfg(target_os = "linux")]
+const FIRST_DESCRIPTOR: u32 = 3;
 
 /// The most descriptors that are received at once: more than a server has listeners.
 const MOST_DESCRIPTORS: usize = 8;
@@ -125,7 +140,7 @@ pub fn adopt(number: RawFd) -> OwnedFd {
 /// opens itself are never handed on.
 pub fn keep_inherited_descriptors() {
     #[cfg(target_os = "linux")]
-    if close_range(libc::CLOSE_RANGE_CLOEXEC).is_ok() {
+    if close_range(FIRST_DESCRIPTOR, u32::MAX, libc::CLOSE_RANGE_CLOEXEC).is_ok() {
         return;
     }
     use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -142,12 +157,41 @@ pub fn keep_inherited_descriptors() {
 /// pipe, or for a lock. To be called before it opens any itself.
 pub fn close_inherited_descriptors() {
     #[cfg(target_os = "linux")]
-    if close_range(0).is_ok() {
+    if close_range(FIRST_DESCRIPTOR, u32::MAX, 0).is_ok() {
         return;
     }
     for descriptor in possible_descriptors() {
         let _ = nix::unistd::close(descriptor);
     }
+}
+
+/// Closes all descriptors but this one, and standard input, output and error. For a process that
+/// was just forked and uses nothing else of what it was forked with.
+pub fn close_descriptors_but(kept: &impl AsFd) {
+    let kept = kept.as_fd().as_raw_fd();
+    #[cfg(target_os = "linux")]
+    {
+        let number = kept.cast_unsigned();
+        let below =
+            number <= FIRST_DESCRIPTOR || close_range(FIRST_DESCRIPTOR, number - 1, 0).is_ok();
+        if below && close_range(number + 1, u32::MAX, 0).is_ok() {
+            return;
+        }
+    }
+    for descriptor in possible_descriptors().filter(|descriptor| *descriptor != kept) {
+        let _ = nix::unistd::close(descriptor);
+    }
+}
+
+/// What this process, which has one thread, is called in lists of processes, where the system
+/// knows such a name: at most 15 bytes.
+pub fn set_process_name(name: &str) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Ok(name) = std::ffi::CString::new(name) {
+        let _ = nix::sys::prctl::set_name(&name);
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = name;
 }
 
 /// From 3 on, as many as are likely to be there.
@@ -162,13 +206,13 @@ fn borrow(descriptor: i32) -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(descriptor) }
 }
 
-/// Does to all descriptors from 3 on what `flags` says: 0 is closing them.
+/// Does to all these descriptors what `flags` says: 0 is closing them.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "close_range has no safe wrapper")]
-fn close_range(flags: libc::c_uint) -> io::Result<()> {
+fn close_range(first: u32, last: u32, flags: libc::c_uint) -> io::Result<()> {
     // SAFETY: no memory is passed. Descriptors are closed only where the caller promises that
     // nothing of this program has opened any yet.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, flags) };
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
     if result == 0 {
         Ok(())
     } else {
@@ -252,36 +296,52 @@ pub fn unblock_signals(command: &mut Command) -> &mut Command {
     unsafe { command.pre_exec(|| Ok(SigSet::empty().thread_set_mask()?)) }
 }
 
-/// A descriptor that is ready to be read once `child` has ended; `None` where the system has none.
-#[must_use]
-pub fn end_of(child: Pid) -> Option<OwnedFd> {
-    #[cfg(target_os = "linux")]
-    return pidfd_open(child).ok();
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = child;
-        None
-    }
-}
-
-/// Waits until `child` has ended, without collecting it: its id stays its own until the caller
-/// does that. Returns false where `limit` has passed before.
+/// Waits until `child` has ended, without collecting it. Returns false where `limit` has passed
+/// before.
 ///
 /// # Errors
 /// Where `child` is not a child of this process.
 pub fn wait_for_end(child: Pid, limit: Duration) -> io::Result<bool> {
+    Ok(wait_for_end_or(child, None, limit)? == Woken::Ended)
+}
+
+/// Why a wait has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// The child has ended.
+    Ended,
+    /// There is something to read, or nobody left to write it.
+    Readable,
+    /// The time is over.
+    TimeOver,
+}
+
+/// Waits until `child` has ended, without collecting it: its id stays its own until the caller
+/// does that; or until there is something to read from `other`; or until `limit` has passed.
+///
+/// # Errors
+/// Where `child` is not a child of this process.
+pub fn wait_for_end_or(
+    child: Pid,
+    other: Option<&UnixStream>,
+    limit: Duration,
+) -> io::Result<Woken> {
     #[cfg(target_os = "linux")]
     if let Ok(descriptor) = pidfd_open(child) {
-        let mut ready = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
+        let mut ready = vec![PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
+        ready.extend(other.map(|other| PollFd::new(other.as_fd(), PollFlags::POLLIN)));
         let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
         return loop {
             match poll(&mut ready, timeout) {
                 Err(Errno::EINTR) => {}
-                result => break Ok(result? > 0),
+                Err(error) => break Err(error.into()),
+                Ok(0) => break Ok(Woken::TimeOver),
+                Ok(_) if ready[0].any() == Some(true) => break Ok(Woken::Ended),
+                Ok(_) => break Ok(Woken::Readable),
             }
         };
     }
-    wait_by_asking(child, limit)
+    wait_by_asking(child, other, limit)
 }
 
 #[cfg(target_os = "linux")]
@@ -298,16 +358,23 @@ fn pidfd_open(process: Pid) -> io::Result<OwnedFd> {
 
 /// For systems where a process is not a descriptor: asks some times a second, while a command of
 /// the user runs.
-fn wait_by_asking(child: Pid, limit: Duration) -> io::Result<bool> {
+fn wait_by_asking(child: Pid, other: Option<&UnixStream>, limit: Duration) -> io::Result<Woken> {
     const PAUSE: u8 = 50;
     let pauses = limit.as_millis() / u128::from(PAUSE) + 1;
     for _ in 0..pauses {
         if has_ended(child)? {
-            return Ok(true);
+            return Ok(Woken::Ended);
         }
-        let _ = poll(&mut [], PollTimeout::from(PAUSE));
+        let mut ready = Vec::with_capacity(1);
+        ready.extend(other.map(|other| PollFd::new(other.as_fd(), PollFlags::POLLIN)));
+        if poll(&mut ready, PollTimeout::from(PAUSE)).is_ok_and(|count| count > 0) {
+            return Ok(Woken::Readable);
+        }
     }
-    has_ended(child)
+    Ok(match has_ended(child)? {
+        true => Woken::Ended,
+        false => Woken::TimeOver,
+    })
 }
 
 #[expect(unsafe_code, reason = "nix has waitid on some systems only")]
@@ -324,3 +391,6 @@ fn has_ended(child: Pid) -> io::Result<bool> {
     // Left at zero where the child has not ended; SIGCHLD otherwise.
     Ok(info.si_signo != 0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@
 //! tokens, and never follows a redirect: it would carry secrets to somewhere else.
 
 use std::collections::HashMap;
-use std::io::Read as _;
+use std::fmt;
+use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use ureq::{Agent, Body, Timeout};
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::files;
 use crate::oauth::token::{Answer, TokenRequest};
 
 /// The longest answer that is read. Real ones have some KiB.
@@ -185,9 +187,11 @@ fn tls(ca_file: Option<&Path>) -> Result<TlsConfig, String> {
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| format!("ca_file {}: {error}", path.display()))
+    let failed = |error: &dyn fmt::Display| format!("ca_file {}: {error}", path.display());
+    let file = files::open(path).map_err(|error| failed(&error))?;
+    CertificateDer::pem_reader_iter(BufReader::new(file))
+        .collect::<Result<_, _>>()
+        .map_err(|error| failed(&error))
 }
 
 /// As many addresses as ureq has room for.
@@ -214,7 +218,8 @@ impl Resolver for SameThread {
         });
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let mut resolved = self.empty();
-        for address in (bare, port).to_socket_addrs()?.take(MOST_ADDRESSES) {
+        let found = (bare, port).to_socket_addrs().map_err(not_found)?;
+        for address in found.take(MOST_ADDRESSES) {
             resolved.push(address);
         }
         if resolved.is_empty() {
@@ -222,6 +227,14 @@ impl Resolver for SameThread {
         } else {
             Ok(resolved)
         }
+    }
+}
+
+/// The resolver's own errors have no number of the system's, and come down to this.
+fn not_found(error: std::io::Error) -> ureq::Error {
+    match error.raw_os_error() {
+        Some(_) => error.into(),
+        None => ureq::Error::HostNotFound,
     }
 }
 

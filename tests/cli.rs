@@ -8,7 +8,7 @@ use serde_json::Value;
 use support::*;
 
 /// Every command, with arguments that it takes.
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 16] = [
     &["server"],
     &["show", "a"],
     &["refresh", "a"],
@@ -22,6 +22,7 @@ const COMMANDS: [&[&str]; 15] = [
     &["dump"],
     &["restore"],
     &["check"],
+    &["doctor"],
     &["shutdown"],
     &["completions", "bash"],
 ];
@@ -32,10 +33,19 @@ const ACCOUNT: &str = "account \"a\" { auth_uri = \"http://localhost:1/auth\"; \
 
 /// Those that ask the server for something.
 fn clients() -> impl Iterator<Item = &'static [&'static str]> {
-    let alone = ["server", "info", "check", "completions"];
+    let alone = ["server", "info", "check", "doctor", "completions"];
     COMMANDS
         .into_iter()
         .filter(move |it| !alone.contains(&it[0]))
+}
+
+/// What a command reads before it asks the server.
+fn input(arguments: &[&str]) -> &'static str {
+    match arguments[0] {
+        "complete" => "http://localhost/?state=s&code=c\n",
+        "git-credential" => "protocol=https\nhost=a\n\n",
+        _ => "a dump",
+    }
 }
 
 #[test]
@@ -48,7 +58,7 @@ fn without_a_server_the_exit_code_is_5() {
         &["status", "--json"],
     ]);
     for arguments in all {
-        let run = user.run_with_input(arguments, "a dump").expect(5);
+        let run = user.run_with_input(arguments, input(arguments)).expect(5);
         assert_eq!(run.out, "", "{arguments:?}");
         assert_eq!(
             run.err,
@@ -65,7 +75,7 @@ fn a_dead_servers_socket_is_no_server() {
     std::fs::create_dir(user.runtime_dir().join("pizauth")).unwrap();
     drop(UnixListener::bind(user.socket()).unwrap());
     for arguments in clients() {
-        user.run_with_input(arguments, "a dump").expect(5);
+        user.run_with_input(arguments, input(arguments)).expect(5);
     }
     assert!(user.run(&["info"]).expect(0).out.contains("not running"));
 }
@@ -79,7 +89,7 @@ fn a_server_that_hangs_up_is_no_server() {
         .spawn(move || listener.incoming().for_each(drop))
         .unwrap();
     for arguments in clients() {
-        let run = user.run_with_input(arguments, "a dump").expect(5);
+        let run = user.run_with_input(arguments, input(arguments)).expect(5);
         assert!(run.err.starts_with("ERROR - "), "{run:?}");
         assert_eq!(run.out, "");
     }
@@ -97,6 +107,13 @@ fn wrong_usage_is_2() {
         &["show", "a\nb"],
         &["show", "--wait=soon", "a"],
         &["show", "--min-valid=1y", "a"],
+        &["show", "--format=xoauth2", "a"],
+        &["show", "--user=me", "a"],
+        &["login"],
+        &["login", "--paste", "--device", "a"],
+        &["complete", "http://localhost:1/?state=s&code=c"],
+        &["complete", "a", "http://localhost:1/?state=s&code=c"],
+        &["git-credential"],
         &["refresh"],
         &["revoke"],
         &["reload", "now"],
@@ -263,6 +280,40 @@ fn a_token_that_cannot_be_printed_is_no_success() {
     shell.args(["-c", "\"$0\" show a 2>&- <&-"]);
     let run = support::pizauth::run(shell.arg(env!("CARGO_BIN_EXE_pizauth"))).expect(0);
     assert_eq!(run.out, format!("{}\n", provider.last_token()));
+}
+
+/// What `base64 -d` makes of it, without its own program.
+#[expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+fn decoded(text: &str) -> String {
+    use base64::Engine;
+    let plain = base64::engine::general_purpose::STANDARD.decode(text.strip_suffix('\n').unwrap());
+    String::from_utf8(plain.unwrap()).unwrap()
+}
+
+#[test]
+fn a_token_is_printed_as_other_programs_want_it() {
+    let provider = Provider::start();
+    let user = Pizauth::start(&provider.account("a", ""));
+    let url = support::pizauth::url_in(&user.run(&["show", "--format=header", "a"]));
+    log_in(&provider, &url);
+    let token = provider.last_token();
+    let show = |arguments: &[&str]| {
+        let run = user.run(&[&["show", "a"], arguments].concat()).expect(0);
+        assert_eq!(run.err, "");
+        run.out
+    };
+    assert_eq!(show(&["--format=token"]), format!("{token}\n"));
+    let header = format!("Authorization: Bearer {token}\n");
+    assert_eq!(show(&["--format=header"]), header);
+    let user_name = "--user=you@example.com";
+    assert_eq!(
+        decoded(&show(&["--format=xoauth2", user_name])),
+        format!("user=you@example.com\x01auth=Bearer {token}\x01\x01")
+    );
+    assert_eq!(
+        decoded(&show(&["--format=oauthbearer", user_name])),
+        format!("n,a=you@example.com,\x01auth=Bearer {token}\x01\x01")
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use support::*;
 
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -26,7 +26,7 @@ fn device_uri(provider: &Provider) -> String {
     provider.token_uri().replace("/token", "/device")
 }
 
-fn authorization(interval: Value) -> Answer {
+fn authorization(interval: u32) -> Answer {
     let body = json!({
         "device_code": "SECRET-device-code",
         "user_code": "WDJB-MJHT",
@@ -58,11 +58,8 @@ fn polls(provider: &Provider) -> Vec<Request> {
 fn prompt(user: &Pizauth) -> String {
     wait_for("a code", || {
         let run = user.show("a");
-        match run.code {
-            3 => Some(run.err),
-            4 => None,
-            _ => panic!("{run:?}"),
-        }
+        assert!([3, 4].contains(&run.code), "{run:?}");
+        (run.code == 3).then_some(run.err)
     })
 }
 
@@ -75,7 +72,7 @@ fn a_login_with_a_code() {
         let command = record.command("$PIZAUTH_ACCOUNT $PIZAUTH_URL $PIZAUTH_CODE");
         format!("auth_notify_cmd = {command};")
     });
-    provider.script(authorization(json!(1)));
+    provider.script(authorization(1));
     provider.script(Answer::error(400, "authorization_pending", ""));
     provider.script(tokens());
     assert_eq!(
@@ -101,7 +98,7 @@ fn a_login_with_a_code() {
 fn the_refresh_token_of_a_code_is_used_like_any_other() {
     let provider = Provider::start();
     let user = set_up(&provider, |_| String::new());
-    provider.script(authorization(json!(1)));
+    provider.script(authorization(1));
     provider.script(tokens());
     prompt(&user);
     user.run(&["show", "--wait=20s", "a"]).expect(0);
@@ -118,7 +115,7 @@ fn the_refresh_token_of_a_code_is_used_like_any_other() {
 fn slowing_down_is_for_good_and_failures_on_the_way_are_survived() {
     let provider = Provider::start();
     let user = set_up(&provider, |_| String::new());
-    provider.script(authorization(json!(1)));
+    provider.script(authorization(1));
     provider.script(Answer::error(503, "unavailable", ""));
     provider.script(Answer::error(400, "slow_down", ""));
     provider.script(tokens());
@@ -145,7 +142,7 @@ fn how_a_code_comes_to_nothing() {
             let record = errors.get_or_init(|| Record::new(user, "errors"));
             format!("error_notify_cmd = {};", record.command("$PIZAUTH_MSG"))
         });
-        provider.script(authorization(json!(1)));
+        provider.script(authorization(1));
         provider.script(Answer::error(400, error, ""));
         prompt(&user);
         let line = errors.get().unwrap().wait_for_line("login of account 'a'");
@@ -164,7 +161,7 @@ fn a_provider_that_cannot_be_asked_is_told_and_asked_again() {
         user.show("a").expect(4).err.contains("HTTP 503")
     });
     provider.behave();
-    provider.script(authorization(json!(60)));
+    provider.script(authorization(60));
     prompt(&user);
 }
 
@@ -199,7 +196,7 @@ fn a_code_survives_the_servers_replacement() {
     );
     user.write_config(&provider.account("a", &device));
     user.start_background();
-    provider.script(authorization(json!(2)));
+    provider.script(authorization(2));
     let before = prompt(&user);
     user.run(&["server", "--replace"]).expect(0);
     assert_eq!(prompt(&user), before);

@@ -146,7 +146,7 @@ fn preset_endpoints(name: &str) -> BTreeMap<String, String> {
         .replace("TENANT", "tenant.example")
         .replace("HOST", "host.example");
     let source = format!("account \"a\" {{ provider = \"{valid}\"; client_id = \"id\"; }}");
-    let config = pizauth::config::parse(&source, name).unwrap_or_else(|error| panic!("{error}"));
+    let config = pizauth::config::parse(&source, name).unwrap();
     let account = &config.accounts[0];
     let endpoints = [
         ("auth_uri", &account.authority.auth_uri),

@@ -189,3 +189,19 @@ fn what_the_provider_does_not_confirm_is_forgotten_all_the_same() {
     assert!(run.err.contains("refuses the connection"), "{run:?}");
     assert_eq!(user.state("a"), "empty");
 }
+
+#[test]
+fn a_provider_that_revokes_tokens_of_one_kind_only_is_asked_for_both() {
+    let provider = Provider::start();
+    let user = with_endpoint(&provider);
+    provider.rule(|it| {
+        let is_refresh = it.field("token_type_hint") == Some("refresh_token");
+        Some(match is_refresh {
+            true => Answer::error(400, "unsupported_token_type", "access tokens only"),
+            false => Answer::of(200, "text/plain", ""),
+        })
+    });
+    let run = user.run(&["revoke", "a"]).expect(1);
+    assert!(run.err.contains("access tokens only"), "{run:?}");
+    assert_eq!(provider.requests().len(), 3, "login, and two to revoke");
+}

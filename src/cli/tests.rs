@@ -145,6 +145,17 @@ fn every_command_is_understood() {
     assert_eq!(interpreted(&["check"]), Command::Check(None));
     let named = interpreted(&["check", "-c", "my.conf"]);
     assert_eq!(named, Command::Check(Some("my.conf".into())));
+    let doctor = |account: Option<&str>, json| Command::Doctor {
+        account: account.map(str::to_owned),
+        json,
+    };
+    assert_eq!(interpreted(&["doctor"]), doctor(None, false));
+    assert_eq!(
+        interpreted(&["doctor", "work"]),
+        doctor(Some("work"), false)
+    );
+    let words = ["doctor", "--json", "work"];
+    assert_eq!(interpreted(&words), doctor(Some("work"), true));
     for (name, shell) in [
         ("bash", Shell::Bash),
         ("zsh", Shell::Zsh),

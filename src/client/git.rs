@@ -9,6 +9,7 @@ mod lines;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use nix::unistd::read;
 use zeroize::Zeroizing;
 
@@ -27,6 +28,8 @@ const MAX_INPUT: usize = 256 * 1024;
 const ANY_USER: &str = "oauth2";
 /// How long a refresh is waited for that is under way: git has no better idea either.
 const WAIT: Duration = Duration::from_secs(30);
+/// How far two readings of one token's expiry may be apart; those of two tokens are further.
+const LITTLE: Duration = Duration::from_secs(2);
 
 /// Answers git.
 pub(super) fn run(options: &GitOptions, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
@@ -104,8 +107,18 @@ fn status_of(account: &str) -> Result<Option<AccountStatus>, ClientError> {
     Ok(accounts.into_iter().find(|it| it.account == account))
 }
 
-fn expiry(account: &str) -> Result<Option<String>, ClientError> {
-    Ok(status_of(account)?.and_then(|status| status.expires_at))
+/// When the account's token expires.
+fn expiry(account: &str) -> Result<Option<Timestamp>, ClientError> {
+    let time = status_of(account)?.and_then(|status| status.expires_at);
+    Ok(time.and_then(|time| time.parse().ok()))
+}
+
+/// The time that two looks agree on: where they do not, there were two tokens. The server reckons
+/// the wall clock's time anew for each, so that they may be a little apart.
+fn agreed(before: Option<Timestamp>, after: Option<Timestamp>) -> Option<Timestamp> {
+    let (before, after) = (before?, after?);
+    let apart = after.duration_since(before).unsigned_abs();
+    (apart <= LITTLE).then(|| before.min(after))
 }
 
 fn get(
@@ -119,10 +132,10 @@ fn get(
         Ok(token) => token,
         Err(reply) => return Ok(perform(&reply, false, &mut Stdout, err)),
     };
-    // Only where it is that of this token: it may have been refreshed between the questions.
-    let expires = expiry(account)?.filter(|expires| Some(expires) == before.as_ref());
+    // It may have been refreshed between the questions.
+    let expires = agreed(before, expiry(account)?);
     let user = asked.username.unwrap_or(ANY_USER);
-    match answer(user, token.expose(), expires.as_deref()) {
+    match answer(user, token.expose(), expires) {
         Some(text) => Ok(console::document(&text, out, err)),
         None => {
             console::error(
@@ -181,5 +194,25 @@ fn erase(
     match exchange(&Request::Refresh(account.to_owned()))? {
         Reply::Token(_) | Reply::Done(_) => Ok(Exit::Done),
         other => Ok(perform(&other, false, &mut Stdout, err)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_counts_where_it_is_that_of_the_token_shown() {
+        let at = |millis| Timestamp::from_millisecond(millis).ok();
+        let cases = [
+            (at(5_000), at(5_000), at(5_000)),
+            (at(5_001), at(5_000), at(5_000)),
+            (at(5_000), at(3_605_000), None),
+            (None, at(5_000), None),
+            (at(5_000), None, None),
+        ];
+        for (before, after, expected) in cases {
+            assert_eq!(agreed(before, after), expected);
+        }
     }
 }

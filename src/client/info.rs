@@ -14,7 +14,7 @@ use super::time::Clock;
 use super::{ClientError, exchange, fail};
 use crate::console::{self, one_line};
 use crate::exit::Exit;
-use crate::paths::{PathError, RuntimePaths, config_file};
+use crate::paths::{PathError, RuntimePaths, config_file, control_socket};
 use crate::protocol::{Reply, Request, ServerInfo};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -24,6 +24,7 @@ pub(super) fn run(as_json: bool, out: &mut dyn Write, err: &mut dyn Write) -> Ex
     let facts = Facts {
         config: config_file(None),
         paths: RuntimePaths::find(),
+        socket: control_socket(),
         server: ask(),
     };
     let text = match as_json {
@@ -49,6 +50,8 @@ fn ask() -> Result<Value, ClientError> {
 struct Facts {
     config: Result<PathBuf, PathError>,
     paths: RuntimePaths,
+    /// Where the server was looked for.
+    socket: PathBuf,
     server: Result<Value, ClientError>,
 }
 
@@ -58,7 +61,7 @@ impl Facts {
             "version": VERSION,
             "config": self.config.as_ref().ok().map(|path| path.to_string_lossy()),
             "runtime_dir": self.paths.dir.to_string_lossy(),
-            "socket": self.paths.socket.to_string_lossy(),
+            "socket": self.socket.to_string_lossy(),
             "server": self.server.as_ref().ok(),
         });
         match &self.server {
@@ -81,7 +84,7 @@ impl Facts {
             "runtime directory",
             &self.paths.dir.to_string_lossy(),
         );
-        line(&mut text, "socket", &self.paths.socket.to_string_lossy());
+        line(&mut text, "socket", &self.socket.to_string_lossy());
         match self.server.as_ref().map(ServerInfo::deserialize) {
             Ok(Ok(server)) => server_text(&mut text, &server, &config, clock),
             Ok(Err(_)) => line(&mut text, "server", &unreadable().to_string()),
@@ -101,6 +104,15 @@ fn server_text(text: &mut String, server: &ServerInfo, config: &str, clock: &Clo
     }
     listeners(text, server);
     line(text, "  accounts", &server.accounts.to_string());
+    let (held, missing): (Vec<_>, Vec<_>) = server.protections.iter().partition(|it| it.in_force);
+    if !held.is_empty() {
+        let names: Vec<&str> = held.iter().map(|it| it.name.as_str()).collect();
+        line(text, "  protected by", &names.join(", "));
+    }
+    for it in missing {
+        let reason = it.reason.as_deref().unwrap_or("no reason is known");
+        line(text, "  not protected", &format!("{}: {reason}", it.name));
+    }
     if server.version != VERSION {
         line(
             text,

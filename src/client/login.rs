@@ -129,23 +129,23 @@ impl Login<'_> {
             Way::Browser => {
                 say(
                     err,
-                    &format!("log in to account '{account}' at\n\n    {}\n", offer.url),
+                    &format!("log in to account '{account}' at\n\n    {}\n\n", offer.url),
                 );
                 browser::open(&offer.url, &self.around, err);
             }
             Way::Url | Way::AskForCode => {
                 say(
                     err,
-                    &format!("log in to account '{account}' at\n\n    {}\n", offer.url),
+                    &format!("log in to account '{account}' at\n\n    {}\n\n", offer.url),
                 );
                 if !self.options.no_browser || self.around.no_browser().is_some() {
-                    say(err, &self.around.from_elsewhere(offer));
+                    say(err, &self.around.elsewhere(offer));
                 }
             }
             Way::Paste => {
                 say(
                     err,
-                    &format!("log in to account '{account}' at\n\n    {}\n", offer.url),
+                    &format!("log in to account '{account}' at\n\n    {}\n\n", offer.url),
                 );
                 say(err, &way::how_to_paste(offer));
                 say(err, &self.around.tunnel_line(offer));

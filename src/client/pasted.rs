@@ -8,14 +8,18 @@ use zeroize::Zeroizing;
 use crate::protocol::MAX_URL;
 use crate::secret::SecretText;
 
-/// What a bare query is put behind: where the redirect listener is.
-const LISTENER: &str = "http://localhost/?";
+/// What a bare query is put behind where its login is not known.
+const LISTENER: &str = "http://localhost/";
 
-/// The URL that is in `text`, without what is often around it; a query alone will do.
+/// The URL that is in `text`, without what is often around it; a query alone will do, which goes
+/// behind the redirect URI of the login that began at one of the URLs `begun`.
 ///
 /// # Errors
 /// What is wrong with it, and what to paste instead.
-pub(crate) fn redirect(text: &str) -> Result<SecretText, String> {
+pub(crate) fn redirect(
+    text: &str,
+    begun: impl FnOnce() -> Vec<String>,
+) -> Result<SecretText, String> {
     // A terminal or a mail program may have broken the line; a URL has no blanks in it.
     let mut url = Zeroizing::new(String::with_capacity(LISTENER.len() + text.len()));
     url.extend(
@@ -26,39 +30,54 @@ pub(crate) fn redirect(text: &str) -> Result<SecretText, String> {
     if bare.is_empty() {
         return Err("nothing was entered".to_owned());
     }
-    let url = whole(bare)?;
+    let url = whole(bare, begun)?;
     check(&url)?;
     Ok(SecretText::new((*url).clone()))
 }
 
-fn whole(text: &str) -> Result<Zeroizing<String>, String> {
+fn whole(text: &str, begun: impl FnOnce() -> Vec<String>) -> Result<Zeroizing<String>, String> {
     let is_url = text.split_once("://").is_some_and(|(scheme, _)| {
         let part_of_one = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
         !scheme.is_empty() && scheme.chars().all(part_of_one)
     });
-    let mut url = Zeroizing::new(String::with_capacity(LISTENER.len() + text.len()));
     if is_url {
-        url.push_str(text);
-        return Ok(url);
+        return Ok(joined(&[text]));
     }
     let is_host = |host: &str| host.contains([':', '/']) && !host.contains('=');
     match text.split_once('?') {
         // Some browsers show no scheme, and copy none.
-        Some((host, _)) if is_host(host) => {
-            url.push_str("http://");
-            url.push_str(text);
-        }
-        Some(("", query)) => {
-            url.push_str(LISTENER);
-            url.push_str(query);
-        }
-        _ if text.contains('=') => {
-            url.push_str(LISTENER);
-            url.push_str(text);
-        }
+        Some((host, _)) if is_host(host) => return Ok(joined(&["http://", text])),
+        _ if text.contains('=') => {}
         _ => return Err(format!("that is no URL: {WHAT_TO_PASTE}")),
     }
-    Ok(url)
+    let query = text.strip_prefix('?').unwrap_or(text);
+    let state = fields(query).find(|(name, _)| *name == "state");
+    let uri = state.and_then(|(_, state)| redirect_uri(&begun(), state));
+    let uri = uri.as_deref().unwrap_or(LISTENER);
+    let separator = if uri.contains('?') { "&" } else { "?" };
+    Ok(joined(&[uri, separator, query]))
+}
+
+/// The redirect URI of the login with this state.
+fn redirect_uri(begun: &[String], state: &str) -> Option<String> {
+    let login = begun.iter().find(|url| {
+        let mut fields = fields(query_of(url));
+        fields.any(|(name, value)| name == "state" && value == state)
+    })?;
+    let login = url::Url::parse(login).ok()?;
+    let mut fields = login.query_pairs();
+    let field = fields.find(|(name, _)| name == "redirect_uri")?;
+    Some(field.1.into_owned())
+}
+
+/// The parts in one buffer, which does not grow.
+fn joined(parts: &[&str]) -> Zeroizing<String> {
+    let length = parts.iter().map(|part| part.len()).sum();
+    let mut text = Zeroizing::new(String::with_capacity(length));
+    for part in parts {
+        text.push_str(part);
+    }
+    text
 }
 
 const WHAT_TO_PASTE: &str =
@@ -71,7 +90,7 @@ fn check(url: &str) -> Result<(), String> {
             "that is longer than the {MAX_URL} bytes that a URL may have"
         ));
     }
-    let has = |wanted: &str| fields(url).any(|name| name == wanted);
+    let has = |wanted: &str| fields(query_of(url)).any(|(name, _)| name == wanted);
     if has("client_id") && has("response_type") {
         return Err(format!(
             "that is where the login begins, not where it ends: {WHAT_TO_PASTE}"
@@ -89,13 +108,15 @@ fn check(url: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The names in a URL's query.
-fn fields(url: &str) -> impl Iterator<Item = &str> {
+fn query_of(url: &str) -> &str {
     let query = url.split_once('?').map_or("", |(_, query)| query);
-    let query = query.split('#').next().unwrap_or_default();
-    query
-        .split('&')
-        .map(|field| field.split('=').next().unwrap_or_default())
+    query.split('#').next().unwrap_or_default()
+}
+
+/// The fields of a query, as they are written.
+fn fields(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let fields = query.split('&');
+    fields.map(|field| field.split_once('=').unwrap_or((field, "")))
 }
 
 #[cfg(test)]
@@ -126,8 +147,35 @@ mod tests {
             ),
         ];
         for (text, expected) in cases {
-            assert_eq!(redirect(text).unwrap().expose(), expected, "{text}");
+            assert_eq!(
+                redirect(text, Vec::new).unwrap().expose(),
+                expected,
+                "{text}"
+            );
         }
+    }
+
+    #[test]
+    fn a_bare_query_goes_where_its_login_expects_it() {
+        let login = |state: &str, uri: &str| {
+            format!("https://e.com/a?client_id=c&state={state}&redirect_uri={uri}")
+        };
+        let begun = || {
+            vec![
+                login("a", "http%3A%2F%2Flocalhost%3A1%2Fa"),
+                login("b", "http%3A%2F%2Flocalhost%3A2%2Fb%3Fc%3Dd"),
+            ]
+        };
+        let cases = [
+            ("?state=a&code=c", "http://localhost:1/a?state=a&code=c"),
+            ("code=c&state=b", "http://localhost:2/b?c=d&code=c&state=b"),
+            ("?state=x&code=c", "http://localhost/?state=x&code=c"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(redirect(text, begun).unwrap().expose(), expected);
+        }
+        let url = "http://localhost/?state=a&code=c";
+        assert_eq!(redirect(url, begun).unwrap().expose(), url);
     }
 
     #[test]
@@ -148,7 +196,7 @@ mod tests {
             (&long, "16384"),
         ];
         for (text, expected) in cases {
-            let reason = redirect(text).unwrap_err();
+            let reason = redirect(text, Vec::new).unwrap_err();
             assert!(reason.contains(expected), "{reason:?} lacks {expected:?}");
             assert!(!reason.contains("code=c"), "{reason}");
         }

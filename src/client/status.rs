@@ -79,6 +79,7 @@ fn state(account: &AccountStatus) -> &'static str {
         (AccountState::Exchanging, _) => "logging in",
         (AccountState::Active, false) => "active",
         (AccountState::Active, true) => "active, refreshing",
+        (AccountState::Obtaining, _) => "asking for a token",
         (AccountState::Expired, false) => "expired",
         (AccountState::Expired, true) => "expired, refreshing",
     }

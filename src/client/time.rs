@@ -13,14 +13,14 @@ const DAY: u64 = 24 * HOUR;
 
 /// What the time is, and where.
 #[derive(Debug)]
-pub(super) struct Clock {
-    pub(super) now: Timestamp,
-    pub(super) zone: TimeZone,
+pub(crate) struct Clock {
+    pub(crate) now: Timestamp,
+    pub(crate) zone: TimeZone,
 }
 
 impl Clock {
     /// The system's clock and time zone.
-    pub(super) fn read() -> Self {
+    pub(crate) fn read() -> Self {
         Self {
             now: crate::clock::now().wall,
             zone: TimeZone::system(),
@@ -29,7 +29,7 @@ impl Clock {
 
     /// An RFC 3339 time as `14:02 (in 52m)`, with the date where that is not today's. What is no
     /// such time is shown as it is.
-    pub(super) fn tell(&self, time: &str) -> String {
+    pub(crate) fn tell(&self, time: &str) -> String {
         match time.parse() {
             Ok(time) => format!("{} ({})", self.local(time), self.distance(time)),
             Err(_) => one_line(time).into_owned(),

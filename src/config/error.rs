@@ -30,6 +30,10 @@ pub enum FileProblem {
     TooLarge(u64),
     /// From this line and column (counted in characters) on it is not UTF-8.
     NotUtf8(usize, usize),
+    /// It belongs to the user with this id, who is neither this one nor root.
+    NotOurs(u32),
+    /// Other users can write to it.
+    Writable,
     /// The operating system says why, in these words.
     Unreadable(String),
 }
@@ -67,6 +71,15 @@ impl fmt::Display for FileProblem {
             Self::NotUtf8(line, column) => write!(
                 f,
                 "is not UTF-8 text (line {line}, column {column}): save it as UTF-8"
+            ),
+            Self::NotOurs(owner) => write!(
+                f,
+                "belongs to the user with id {owner}, who could have commands run: use a file of \
+                 your own"
+            ),
+            Self::Writable => f.write_str(
+                "can be changed by other users, who could have commands run: 'chmod go-w' on it \
+                 closes it to them",
             ),
             Self::Unreadable(why) => write!(
                 f,

@@ -13,6 +13,8 @@ use super::diagnostic::{Lines, Report};
 use super::error::{ConfigError, FileProblem};
 use super::syntax;
 use super::tokens::Tokens;
+use super::trust;
+use crate::files;
 
 /// The largest file that is read, in MiB: far more than tens of thousands of accounts take, and
 /// little enough that a device or a log named by mistake does no harm.
@@ -23,11 +25,23 @@ const MAX_MIB: u64 = 16;
 /// # Errors
 /// Where it cannot be read or has mistakes: all of them, in words for people.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    let file = files::open(path).map_err(|error| ConfigError::File {
+        path: path.to_owned(),
+        problem: problem(&error),
+    })?;
+    load_from(&file, path)
+}
+
+/// Reads a configuration file that was opened at `path`.
+///
+/// # Errors
+/// Where it cannot be read or has mistakes: all of them, in words for people.
+pub fn load_from(file: &File, path: &Path) -> Result<Config, ConfigError> {
     let failed = |problem| ConfigError::File {
         path: path.to_owned(),
         problem,
     };
-    let bytes = read(path).map_err(failed)?;
+    let bytes = read(file).map_err(failed)?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let (line, column) = position(&bytes[..error.valid_up_to()]);
         failed(FileProblem::NotUtf8(line, column))
@@ -85,14 +99,18 @@ pub(super) fn parse_in(
     Err(ConfigError::Mistakes(report))
 }
 
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
-    let problem = |error: std::io::Error| match error.kind() {
+fn problem(error: &std::io::Error) -> FileProblem {
+    match error.kind() {
         ErrorKind::NotFound => FileProblem::Missing,
         ErrorKind::IsADirectory => FileProblem::Directory,
-        _ => FileProblem::Unreadable(check::without_number(&error)),
-    };
-    let file = File::open(path).map_err(problem)?;
+        _ => FileProblem::Unreadable(check::without_number(error)),
+    }
+}
+
+fn read(file: &File) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
+    let problem = |error: std::io::Error| problem(&error);
     let metadata = file.metadata().map_err(problem)?;
+    trust::check(&metadata)?;
     let limit = MAX_MIB * 1024 * 1024;
     if metadata.len() > limit && metadata.is_file() {
         return Err(FileProblem::TooLarge(MAX_MIB));

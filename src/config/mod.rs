@@ -17,6 +17,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trust;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -30,9 +31,10 @@ use url::Url;
 pub use self::check::options::{Place, option_names};
 pub use self::diagnostic::Report;
 pub use self::error::{ConfigError, FileProblem};
-pub use self::load::{load, parse};
+pub use self::load::{load, load_from, parse};
 pub use self::providers::names as provider_names;
 pub use self::redirect_uri::RedirectUri;
+pub use self::trust::exposed_secrets;
 use crate::secret::ClientSecret;
 
 /// What one configuration file says.

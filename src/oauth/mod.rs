@@ -13,7 +13,7 @@ pub mod issuer;
 mod json_text;
 pub mod metadata;
 pub mod printable;
-mod retry_after;
+pub mod retry_after;
 pub mod revocation;
 #[cfg(test)]
 mod testing;

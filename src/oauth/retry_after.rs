@@ -24,6 +24,15 @@ pub(super) fn parse(header: &str, now: Timestamp) -> Option<Duration> {
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
+/// The time in a Date header (RFC 9110 section 6.6.1), where it can be read; `now` is for years with
+/// two digits.
+#[must_use]
+pub fn date(header: &str, now: Timestamp) -> Option<Timestamp> {
+    TimeZone::UTC
+        .to_timestamp(http_date(header.trim(), now)?)
+        .ok()
+}
+
 /// How long to wait, where `header` says it in seconds.
 pub(super) fn seconds(header: &str) -> Option<Duration> {
     if header.is_empty() || !header.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -118,6 +127,15 @@ mod tests {
             at(EXAMPLE + 86_400 * 4 - 1, "Thu Nov 10 08:49:37 1994"),
             Some(1)
         );
+    }
+
+    #[test]
+    fn a_date_header_is_a_time() {
+        let now = Timestamp::from_second(EXAMPLE).unwrap();
+        let of = |header| date(header, now).map(Timestamp::as_second);
+        assert_eq!(of(" Sun, 06 Nov 1994 08:49:37 GMT"), Some(EXAMPLE));
+        assert_eq!(of("120"), None);
+        assert_eq!(of(""), None);
     }
 
     #[test]

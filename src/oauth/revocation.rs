@@ -93,6 +93,13 @@ pub fn parse(answer: Answer<'_>) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether the client itself was refused, so that a newer secret may help (RFC 7009 section 2.2.1).
+#[must_use]
+pub fn refuses_client(answer: Answer<'_>) -> bool {
+    let (_, members) = answer::read(answer.content_type, answer.body);
+    members.error.text() == Some("invalid_client")
+}
+
 /// What an error code means here.
 fn hint(error: &str) -> &'static str {
     match error {

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
@@ -10,8 +11,9 @@ use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid}
 use crate::console;
 use crate::exit::Exit;
 use crate::logging;
-use crate::server::signals;
-use crate::sys;
+use crate::protocol::Protection;
+use crate::server::{confinement, helper, signals};
+use crate::sys::{self, Measure};
 
 /// The two processes after [`divide`].
 pub(super) enum Divided {
@@ -78,6 +80,7 @@ impl Detaching {
     /// Where the system refuses.
     pub(super) fn prepare(&self, verbosity: u8) -> Result<(), String> {
         setsid().map_err(|error| format!("cannot leave the terminal: {}", error.desc()))?;
+        helper::detach();
         if logging::to_syslog(verbosity).is_err() {
             console::say(
                 &mut io::stderr(),
@@ -100,19 +103,26 @@ impl Detaching {
     }
 }
 
-/// What sets a daemon apart, before there are threads and secrets.
+/// What sets a daemon apart, before there are threads and secrets. Says what protects it.
 ///
 /// # Errors
 /// Where the system refuses what is needed.
-pub(super) fn harden() -> io::Result<()> {
+pub(super) fn harden(runtime_dir: &Path) -> io::Result<Vec<Protection>> {
     std::env::set_current_dir("/")?;
-    if let Err(error) = sys::hide_memory() {
+    let hidden = Measure::new("memory hidden from other programs", sys::hide_memory());
+    if let Err(error) = &hidden.outcome {
         log::warn!("other programs of this user may be able to read this one's memory: {error}");
     }
     sys::raise_descriptor_limit();
     sys::give_memory_back();
     signals::block()?;
-    Ok(())
+    let locked = Measure::new("tokens locked in memory", sys::reserve_locked_memory());
+    let mut protections = vec![
+        confinement::protection(hidden),
+        confinement::protection(locked),
+    ];
+    protections.extend(confinement::confine(runtime_dir));
+    Ok(protections)
 }
 
 /// Leaves this process's id in the lock file, for those who find it taken.

@@ -15,7 +15,7 @@ use crate::oauth::endpoints::Endpoints;
 use crate::oauth::revocation::{self, Token};
 use crate::oauth::token::{self, Answer, Failure, FailureKind, Grant, TokenRequest};
 use crate::server::Server;
-use crate::server::provider::{self, Provider, misconfigured, passing};
+use crate::server::provider::{Provider, misconfigured, passing};
 use crate::vault::answer::Revoked;
 use crate::vault::order::Ticket;
 use crate::vault::token::{Exchange, Means, Prepared};
@@ -148,10 +148,13 @@ impl Server {
                 let refresh_token = revoked.refresh_token.as_ref().map(Token::Refresh);
                 let access_token = revoked.access_token.as_ref().map(Token::Access);
                 let tokens = refresh_token.into_iter().chain(access_token);
+                let mut refused = None;
+                // A provider that does not revoke tokens of the one kind may those of the other.
                 for token in tokens.filter(|token| token.is_revocable(account.dialect)) {
-                    revoke_token(provider, &account, uri, token)?;
+                    let revoked = revoke_token(provider, &account, uri, token)?;
+                    refused = refused.or(revoked.err());
                 }
-                Ok(Some(()))
+                refused.map_or(Ok(Some(())), |reason| Err(passing(reason)))
             });
             drop(revoked);
             told(&server, ended.map_err(|failure| failure.reason).transpose());
@@ -252,16 +255,27 @@ fn ask_for_device_code(
     result
 }
 
+/// Asks for a token to be revoked, and once more where the secret was refused and there is a newer
+/// one. Why the provider did not, where it was reached.
 fn revoke_token(
     provider: &Provider,
     account: &Account,
     uri: &Url,
     token: Token<'_>,
-) -> Result<(), Failure> {
+) -> Result<Result<(), String>, Failure> {
+    let ask = |authentication: &Authentication| {
+        let authority = &account.authority;
+        let request = revocation::request(authority, authentication, account.dialect, token);
+        let response = provider
+            .transport
+            .post(uri, account.ca_file.as_deref(), &request);
+        response.map_err(passing)
+    };
     let authentication = provider.authentication(account)?;
-    let request = revocation::request(&account.authority, &authentication, account.dialect, token);
-    let ca_file = account.ca_file.as_deref();
-    let response = provider.transport.post(uri, ca_file, &request);
-    let response = response.map_err(provider::passing)?;
-    revocation::parse(response.answer()).map_err(passing)
+    let mut response = ask(&authentication)?;
+    let rejected = revocation::refuses_client(response.answer());
+    if rejected && provider.renew_secret(account, &authentication) {
+        response = ask(&provider.authentication(account)?)?;
+    }
+    Ok(revocation::parse(response.answer()))
 }

@@ -93,6 +93,8 @@ impl<D: Door> Intake<D> {
     /// Works for as long as the process does.
     pub(super) fn run(mut self) -> io::Error {
         loop {
+            // What clients sent and got is not left lying about while nobody comes.
+            sys::wipe_stack();
             let ready = match self.wait() {
                 Ok(ready) => ready,
                 Err(error) => return error,
@@ -285,7 +287,9 @@ impl<D: Door> Intake<D> {
 
     /// Reads what a client has sent, and serves, parks or drops it.
     fn attend(&mut self, mut client: Client<D::Stream>) {
-        for _ in 0..READS_IN_A_ROW {
+        let mut reads = 0;
+        while reads < READS_IN_A_ROW || self.door.holds_more(&client.stream) {
+            reads += 1;
             let known = client.received.len();
             match client.read() {
                 Ok(0) => return,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::config::{Account, GrantType};
 use crate::oauth::authorize::{AuthorizationRequest, BadCallback, Callback, Entropy};
@@ -16,7 +17,7 @@ use crate::secret::SecretText;
 use crate::server::Server;
 use crate::server::provider::{misconfigured, passing};
 use crate::server::replies::{Sought, document, unknown};
-use crate::vault::answer::{Beginning, LoginEnd, Offered, Returned, Shown};
+use crate::vault::answer::{Beginning, LoginEnd, Offered, Returned, Shown, WentWrong};
 
 impl Server {
     /// Starts a login, unless there is one or no need of one; by `grant`, or else as the account
@@ -139,10 +140,12 @@ impl Server {
                     "the provider of account '{name}' has not said yet how to log in: try again"
                 )));
             }
-            Offered::No(reason) => {
-                return Sought::Found(Reply::TryLater(format!(
-                    "no login of account '{name}' can be begun: {reason}"
-                )));
+            Offered::No(WentWrong { reason, passing }) => {
+                let told = format!("no login of account '{name}' can be begun: {reason}");
+                return Sought::Found(match passing {
+                    true => Reply::TryLater(told),
+                    false => Reply::Error(told),
+                });
             }
             Offered::Yes(offer) => offer,
         };
@@ -184,7 +187,7 @@ impl Server {
         {
             return Err(unknown(name));
         }
-        let Some((path, query)) = path_and_query(url.expose()) else {
+        let Some((is_https, path, query)) = taken_apart(url.expose()) else {
             return refuse(
                 "this is not the address that a login ends at: copy the whole address of the \
                  page that the browser could not load",
@@ -211,7 +214,8 @@ impl Server {
                 "this address belongs to the login of account '{whose}', not to that of '{name}'"
             )));
         }
-        let returned = self.apply(|vault, now| vault.callback(&path, callback, now.moment));
+        let returned =
+            self.apply(|vault, now| vault.callback(is_https, &path, callback, now.moment));
         match returned {
             Returned::Accepted(ticket) => Ok((ticket.account().to_string(), ticket.login())),
             Returned::Refused(account, reason) => Err(Reply::Error(format!(
@@ -225,11 +229,11 @@ impl Server {
     }
 }
 
-/// As a browser would send them.
-pub(crate) fn path_and_query(url: &str) -> Option<(String, zeroize::Zeroizing<String>)> {
+/// Whether it is https, its path and its query, as a browser would send them.
+pub(crate) fn taken_apart(url: &str) -> Option<(bool, String, Zeroizing<String>)> {
     let url = Url::parse(url.trim()).ok()?;
-    let query = zeroize::Zeroizing::new(url.query()?.to_owned());
-    Some((url.path().to_owned(), query))
+    let query = Zeroizing::new(url.query()?.to_owned());
+    Some((url.scheme() == "https", url.path().to_owned(), query))
 }
 
 fn needless(name: &str, until: String) -> Reply {

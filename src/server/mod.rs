@@ -4,10 +4,12 @@
 //! that come back are carried out here.
 
 mod background;
+mod confinement;
 mod control;
 mod exchange;
 mod fetched;
 mod handover;
+mod helper;
 mod intake;
 mod logins;
 mod notifier;
@@ -43,7 +45,7 @@ use self::notifier::Notifier;
 use self::outbox::Outbox;
 use self::persister::Persister;
 use self::pool::Pool;
-pub(crate) use self::logins::path_and_query;
+pub(crate) use self::logins::taken_apart;
 pub(crate) use self::redirect::head;
 use self::redirect::{Certificate, Entrance, Said};
 use self::settings::Settings;
@@ -51,8 +53,8 @@ use self::shared::Shared;
 use self::shell::Command;
 pub use self::startup::run;
 use crate::clock::{Now, Timestamp};
-use crate::config::{self, Account, AccountName, Config};
-use crate::protocol::ServerInfo;
+use crate::config::{Account, AccountName, Config};
+use crate::protocol::{Protection, ServerInfo};
 use crate::vault::Vault;
 use crate::vault::order::{Order, Outcome, Task, Ticket};
 use crate::vault::token::{Event, Probed};
@@ -69,6 +71,8 @@ pub struct Server {
     shared: Shared,
     config_path: PathBuf,
     started_at: Timestamp,
+    /// What protects this process.
+    protections: Vec<Protection>,
     notifier: Notifier,
     /// `None` once another server has it.
     seat: Mutex<Option<Seat>>,
@@ -220,7 +224,7 @@ impl Server {
     /// # Errors
     /// The text to show, where anything is wrong with it. Nothing is changed then.
     fn reload(self: &Arc<Self>) -> Result<usize, String> {
-        let config = config::load(&self.config_path).map_err(|error| error.to_string())?;
+        let config = helper::load_config(&self.config_path).map_err(|error| error.to_string())?;
         let old = self.shared.settings();
         let (redirect, moved) = old.redirect().adapt(&Said::by(&old.config), &config)?;
         if let Some(warning) = redirect.certificate().and_then(Certificate::warning) {
@@ -266,6 +270,7 @@ impl Server {
             https_fingerprint: redirect.certificate().map(|it| it.fingerprint().into()),
             accounts: settings.config.accounts.len(),
             started_at: self.started_at.to_string(),
+            protections: self.protections.clone(),
         }
     }
 

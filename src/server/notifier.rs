@@ -78,7 +78,7 @@ pub(super) fn run(queue: &Queue) {
             }
         };
         queue.waiting.fetch_sub(1, Ordering::Relaxed);
-        let ended = shell::run(&command);
+        let ended = shell::tell(&command);
         if ended.code() == Some(0) {
             log::debug!("{} {ended}", command.option);
         } else {

@@ -9,6 +9,7 @@ use crate::clock::{self, Moment};
 use crate::secret::SecretText;
 use crate::server::Server;
 use crate::server::shell::{self, Command};
+use crate::sys;
 use crate::vault::Vault;
 use crate::vault::keeping::Keeping;
 
@@ -163,6 +164,7 @@ pub(super) fn run(server: &Arc<Server>, inbox: &Inbox, keeping: Keeping) {
         paused: false,
     };
     loop {
+        sys::wipe_stack();
         let signal = match work.due.filter(|_| !work.paused) {
             None => inbox.0.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(due) => inbox.0.recv_timeout(due.since(clock::moment())),

@@ -1,19 +1,17 @@
 //! The server's place: the lock that says that it is the one, the control socket, and the redirect
 //! listeners. Each is made, inherited from the server before this one, or passed by the system.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, umask};
 
 use crate::config::Config;
 use crate::console;
-use crate::paths::RuntimePaths;
+use crate::paths::{RuntimeDir, RuntimePaths};
 use crate::server::redirect::{Listeners, Said};
 use crate::server::taking::Taken;
 use crate::sys;
@@ -34,15 +32,19 @@ impl Place {
     /// Where another server has it, or the system refuses; the text is for people.
     pub(super) fn make(
         paths: &RuntimePaths,
+        dir: &RuntimeDir,
         config: &Config,
         passed: Vec<OwnedFd>,
     ) -> Result<Self, String> {
-        let lock = take_lock(&paths.lock)?;
+        let lock = take_lock(dir, &paths.lock)?;
         let (redirect, _) = Listeners::default().adapt(&Said::default(), config)?;
         // Last, so that no socket is left behind where something else fails.
         let (control, socket) = match passed.into_iter().next() {
             Some(control) => (adopt(control)?, None),
-            None => (bind_control(&paths.socket)?, Some(paths.socket.clone())),
+            None => (
+                bind_control(dir, &paths.socket)?,
+                Some(paths.socket.clone()),
+            ),
         };
         Ok(Self {
             lock,
@@ -108,16 +110,10 @@ fn adopt(control: OwnedFd) -> Result<UnixListener, String> {
 
 /// Takes the lock that each server holds for as long as it lives, whatever ends it. The file stays
 /// when the server goes: were it removed, two servers could each hold the lock of another file.
-fn take_lock(path: &Path) -> Result<File, String> {
+fn take_lock(dir: &RuntimeDir, path: &Path) -> Result<File, String> {
     let shown = path.display();
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(OFlag::O_NOFOLLOW.bits())
-        .open(path)
+    let mut file = dir
+        .open_lock()
         .map_err(|error| format!("cannot open the lock file '{shown}': {}", text(&error)))?;
     match file.try_lock() {
         Ok(()) => {
@@ -145,7 +141,7 @@ fn take_lock(path: &Path) -> Result<File, String> {
 
 /// Takes the socket's place. Whoever holds the lock may: a socket that is there is a dead
 /// server's.
-fn bind_control(path: &Path) -> Result<UnixListener, String> {
+fn bind_control(dir: &RuntimeDir, path: &Path) -> Result<UnixListener, String> {
     let failed = |error: io::Error| {
         format!(
             "cannot make the control socket '{}': {}",
@@ -153,15 +149,13 @@ fn bind_control(path: &Path) -> Result<UnixListener, String> {
             text(&error)
         )
     };
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
+    dir.remove_socket().map_err(failed)?;
     // Private from its first moment, not only after a chmod.
     let before = umask(Mode::from_bits_truncate(0o177));
     let bound = UnixListener::bind(path);
     umask(before);
     let listener = bound.map_err(failed)?;
+    dir.check_socket().map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     Ok(listener)
 }

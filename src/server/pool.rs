@@ -10,6 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::sys;
+
 /// Enough for a TLS handshake in a debug build; only what is used of it takes up memory.
 const STACK: usize = 512 * 1024;
 
@@ -139,6 +141,8 @@ impl Inner {
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 log::error!("a worker for {} failed: please report this", self.name);
             }
+            // Jobs have secrets, and this thread may now wait for hours, or leave its stack behind.
+            sys::wipe_stack();
             self.lock().finished(&key);
             self.work.notify_one();
             self.done.notify_all();

@@ -58,6 +58,10 @@ impl Door for Redirect {
         entrance.accept()
     }
 
+    fn holds_more(&self, stream: &Stream) -> bool {
+        stream.holds_more()
+    }
+
     fn framing(&self, received: &[u8], known: usize) -> Framing {
         head::framing(received, known)
     }
@@ -177,15 +181,9 @@ impl Redirect {
                 ));
             }
         };
-        let returned = self.0.apply(|vault, now| {
-            // The same path over the other scheme is another redirect URI, and one of them can be
-            // listened in on (RFC 9700 section 2.1).
-            let uri = vault.redirect_uri(&callback.state);
-            if uri.is_none_or(|uri| uri.is_https() != is_https) {
-                return (Returned::Unknown, Vec::new());
-            }
-            vault.callback(path, callback, now.moment)
-        });
+        let returned = self
+            .0
+            .apply(|vault, now| vault.callback(is_https, path, callback, now.moment));
         match returned {
             Returned::Unknown => Answer::Page(Page::UnknownRequest),
             Returned::Refused(account, reason) => Answer::Refused(account, reason),

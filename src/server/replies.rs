@@ -7,7 +7,7 @@ use crate::protocol::{Reply, Wanted};
 use crate::secret::SecretText;
 use crate::server::Server;
 use crate::vault::Vault;
-use crate::vault::answer::{Refreshed, Refreshing, Shown};
+use crate::vault::answer::{Refreshed, Refreshing, Shown, WentWrong};
 use crate::vault::order::Ticket;
 use crate::vault::snapshot::{BadDump, ReadDump, RestoreReport};
 
@@ -34,10 +34,7 @@ impl Server {
     pub(super) fn seek_again(self: &Arc<Self>, wanted: &Wanted) -> Sought {
         let account = wanted.account.as_str();
         match self.shown(wanted) {
-            Some(Shown::Nothing(reason)) => Sought::Found(Reply::Error(format!(
-                "account '{account}' has not been logged in{}",
-                because(reason)
-            ))),
+            Some(Shown::Nothing(wrong)) => Sought::Found(not_logged_in(account, wrong)),
             shown => sought(account, shown),
         }
     }
@@ -214,6 +211,17 @@ fn sought(account: &str, shown: Option<Shown>) -> Sought {
             lifetime.as_secs()
         ))),
         Some(Shown::Halted(reason)) => Found(halted(account, reason)),
+    }
+}
+
+/// What somebody gets who has waited for a login.
+fn not_logged_in(account: &str, wrong: Option<WentWrong>) -> Reply {
+    let passing = wrong.as_ref().is_some_and(|wrong| wrong.passing);
+    let reason = because(wrong.map(|wrong| wrong.reason));
+    let told = format!("account '{account}' has not been logged in{reason}");
+    match passing {
+        true => Reply::TryLater(told),
+        false => Reply::Error(told),
     }
 }
 

@@ -1,23 +1,22 @@
 //! Runs one command of the user's: with the user's shell, in a process group of its own, for a
-//! limited time. Knows nothing of accounts.
+//! limited time. The helper does that; this is how to ask it. Knows nothing of accounts.
 
 use std::fmt;
 use std::io;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command as Process, ExitStatus, Stdio};
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::secret::SecretText;
+use crate::server::helper::{self, Ask, Run, Told};
 use crate::server::pipes;
-use crate::sys;
 
-/// The shell where `$SHELL` is unset.
-const FALLBACK_SHELL: &str = "/bin/sh";
+/// How much longer than the command the helper may take, on a machine that hardly moves.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A command to run.
 #[derive(Clone, Debug)]
@@ -26,7 +25,7 @@ pub(super) struct Command {
     pub(super) option: &'static str,
     /// What the shell is given.
     pub(super) script: String,
-    /// Added to the server's environment. Never a secret.
+    /// Added to the environment that the server was started with. Never a secret.
     pub(super) environment: Vec<(&'static str, String)>,
     /// After this time it is killed, with all that it started.
     pub(super) limit: Duration,
@@ -79,69 +78,89 @@ impl fmt::Display for Ended {
     }
 }
 
-/// Runs `command` to its end.
+/// Runs `command` to its end. Nobody could use its answer when the server has ended: it is killed
+/// then.
 pub(super) fn run(command: &Command) -> Ended {
-    converse(command, None).ended
+    converse(command, None, false).ended
 }
 
-/// Runs `command` to its end with `input` on its standard input, and keeps what it prints.
+/// Runs a command that tells the user something: it goes on to its end when the server has ended.
+pub(super) fn tell(command: &Command) -> Ended {
+    converse(command, None, true).ended
+}
+
+/// Runs `command` to its end with `input` on its standard input, and keeps what it prints. It is
+/// killed when the server ends.
 pub(super) fn pipe(command: &Command, input: &SecretText) -> Finished {
-    converse(command, Some(input.expose().as_bytes()))
+    converse(command, Some(input.expose().as_bytes()), false)
 }
 
-fn converse(command: &Command, input: Option<&[u8]>) -> Finished {
+fn converse(command: &Command, input: Option<&[u8]>, outlives: bool) -> Finished {
+    let mut output = Zeroizing::default();
+    let ended = try_to_converse(command, input, outlives, &mut output);
+    Finished {
+        ended: ended.unwrap_or_else(Ended::NotRun),
+        output,
+    }
+}
+
+fn try_to_converse(
+    command: &Command,
+    input: Option<&[u8]>,
+    outlives: bool,
+    output: &mut Zeroizing<Vec<u8>>,
+) -> io::Result<Ended> {
     let deadline = clock::moment() + command.limit;
-    let mut child = match start(command, input.is_some()) {
-        Ok(child) => child,
-        Err(error) => {
-            return Finished {
-                ended: Ended::NotRun(error),
-                output: Zeroizing::default(),
-            };
+    let (helper, pipes) = match input {
+        None => (helper::connect(&[])?, None),
+        Some(_) => {
+            let (theirs_in, ours_in) = io::pipe()?;
+            let (ours_out, theirs_out) = io::pipe()?;
+            let theirs = [theirs_in.as_fd(), ours_in.as_fd(), theirs_out.as_fd()];
+            (helper::connect(&theirs)?, Some((ours_in, ours_out)))
         }
     };
-    // A conversation that fails, or takes too long, is no more than a command that does.
-    let output = pipes::talk(&mut child, input.unwrap_or_default(), deadline).unwrap_or_default();
-    let ended = finish(child, command.limit, deadline.since(clock::moment()));
-    Finished { ended, output }
-}
-
-fn start(command: &Command, piped: bool) -> io::Result<Child> {
-    let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
-    let pipe = || if piped { Stdio::piped() } else { Stdio::null() };
-    let mut process = Process::new(shell.unwrap_or_else(|| FALLBACK_SHELL.into()));
-    sys::unblock_signals(&mut process)
-        .arg("-c")
-        .arg(&command.script)
-        .envs(
-            command
-                .environment
-                .iter()
-                .map(|(name, value)| (name, value)),
-        )
-        // What the service manager told the server is not for its commands.
-        .env_remove("NOTIFY_SOCKET")
-        .env_remove("LISTEN_FDS")
-        .env_remove("LISTEN_PID")
-        .env_remove("LISTEN_FDNAMES")
-        .stdin(pipe())
-        .stdout(pipe())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-}
-
-fn finish(mut child: Child, limit: Duration, left: Duration) -> Ended {
-    let id = Pid::from_raw(child.id().cast_signed());
-    let ended = sys::wait_for_end(id, left);
-    if !matches!(ended, Ok(true)) {
-        // Not collected yet, so the group's number is still its own.
-        let _ = killpg(id, Signal::SIGKILL);
+    helper.set_write_timeout(Some(GRACE))?;
+    helper.set_read_timeout(Some(command.limit + GRACE))?;
+    helper::write(&helper, &Ask::Run(asked(command, outlives)), &[])?;
+    if let Some((to, from)) = pipes {
+        // A conversation that fails, or takes too long, is no more than a command that does.
+        let _ = pipes::talk(
+            &helper,
+            to,
+            from,
+            input.unwrap_or_default(),
+            output,
+            deadline,
+        );
     }
-    match (ended, child.wait()) {
-        (Ok(true), Ok(status)) => Ended::Exited(status),
-        (Ok(false), Ok(_)) => Ended::TimedOut(limit),
-        (Err(error), _) | (_, Err(error)) => Ended::NotRun(error),
+    match helper::read(&helper) {
+        Ok((told, _)) => ended(told, command.limit),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(helper::is_gone()),
+        Err(error) => Err(error),
+    }
+}
+
+fn asked(command: &Command, outlives: bool) -> Run {
+    let variables = command.environment.iter();
+    Run {
+        script: command.script.clone(),
+        environment: variables
+            .map(|(name, value)| ((*name).into(), value.clone()))
+            .collect(),
+        limit: u64::try_from(command.limit.as_millis()).unwrap_or(u64::MAX),
+        outlives,
+    }
+}
+
+fn ended(told: Told, limit: Duration) -> io::Result<Ended> {
+    match told {
+        Told::Exited(status) => Ok(Ended::Exited(ExitStatus::from_raw(status))),
+        Told::TimedOut => Ok(Ended::TimedOut(limit)),
+        Told::Failed(failure) => Err(failure.into()),
+        Told::NotNamed | Told::Done => Err(io::Error::other(
+            "it is not in the configuration that was read last",
+        )),
     }
 }
 

@@ -18,12 +18,14 @@ use crate::clock;
 use crate::config::{self, Config, Listen};
 use crate::console;
 use crate::exit::Exit;
+use crate::files;
 use crate::logging;
 use crate::paths::{self, RuntimePaths};
 use crate::protocol::Reply;
 use crate::server::background::{self, Detaching, Divided};
 use crate::server::control::Control;
 use crate::server::handover::Fate;
+use crate::server::helper;
 use crate::server::intake::{self, Door, Intake};
 use crate::server::notifier::{self, Notifier};
 use crate::server::outbox;
@@ -84,6 +86,12 @@ fn start(options: &ServerOptions) -> Result<Exit, String> {
     } else {
         sys::close_inherited_descriptors();
     }
+    // Before there is anything that it must not know.
+    if let helper::Divided::Helper = helper::divide()? {
+        // It has closed them already.
+        std::mem::forget(passed);
+        return Ok(Exit::Done);
+    }
     let prepared = prepare(options, passed)?;
     if options.foreground {
         return serve(prepared, None, options.verbosity);
@@ -102,8 +110,13 @@ fn prepare(options: &ServerOptions, passed: Vec<OwnedFd>) -> Result<Prepared, St
         console::say(&mut io::stderr(), &error.to_string());
         "the server was not started: correct the configuration first".to_owned()
     })?;
+    if let Some(warning) = config::exposed_secrets(&config_path, &config) {
+        console::say(&mut io::stderr(), &format!("pizauth: warning: {warning}"));
+    }
+    helper::inform(&config_path, &config).map_err(|error| text(&error))?;
+    files::open_through(helper::open);
     let paths = RuntimePaths::find();
-    paths.prepare().map_err(|error| error.to_string())?;
+    let dir = paths.prepare().map_err(|error| error.to_string())?;
     let mut old = None;
     if options.replace && place::is_taken(&paths) {
         // What is handed over is secret from its first moment here.
@@ -116,7 +129,7 @@ fn prepare(options: &ServerOptions, passed: Vec<OwnedFd>) -> Result<Prepared, St
     }
     let place = match &mut old {
         Some(taken) => Place::inherit(&paths, &config, taken)?,
-        None => Place::make(&paths, &config, passed)?,
+        None => Place::make(&paths, &dir, &config, passed)?,
     };
     if let Some(warning) = place.redirect.certificate().and_then(Certificate::warning) {
         console::say(&mut io::stderr(), &format!("warning: {warning}"));
@@ -155,6 +168,8 @@ fn serve(prepared: Prepared, detaching: Option<Detaching>, verbosity: u8) -> Res
         run_startup_cmd(&server);
     }
     log::info!("ready, with {} accounts", server.facts().accounts);
+    // What was restored or taken over went through this thread, which now waits for the end.
+    sys::wipe_stack();
     let end = ended.recv().unwrap_or(End::Asked(None));
     match end {
         End::Asked(client) if server.may_end() => {
@@ -203,7 +218,7 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
         mut old,
     } = prepared;
     let failed = |error: io::Error| format!("cannot start the server: {}", text(&error));
-    background::harden().map_err(failed)?;
+    let protections = background::harden(&RuntimePaths::find().dir).map_err(failed)?;
     let listener = Arc::new(place.control);
     let entrances = place.redirect.entrances();
     let (notifier, commands) = Notifier::new();
@@ -223,6 +238,7 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
         shared: Shared::new(vault, settings, bells, persister.clone()).map_err(failed)?,
         config_path,
         started_at: clock::now().wall,
+        protections,
         notifier,
         seat: Mutex::new(Some(Seat {
             lock: place.lock,

@@ -21,7 +21,7 @@ pub enum Shown {
     /// The client is asking for its first token; what went wrong so far.
     Obtaining(Option<String>),
     /// Nothing is under way: a login must be started. What went wrong last.
-    Nothing(Option<String>),
+    Nothing(Option<WentWrong>),
     /// The user has just logged in.
     Exchanging,
     /// The access token has expired and is being refreshed; what went wrong so far.
@@ -33,6 +33,15 @@ pub enum Shown {
     NeverThatLong(Duration),
     /// The provider refuses to refresh: the configuration is wrong.
     Halted(Option<String>),
+}
+
+/// What went wrong last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WentWrong {
+    /// In words.
+    pub reason: String,
+    /// Whether it may pass by itself.
+    pub passing: bool,
 }
 
 /// What `refresh` leads to.
@@ -92,8 +101,8 @@ pub enum Offered {
     NotYet,
     /// This.
     Yes(LoginOffer),
-    /// Nothing can be done, for this reason.
-    No(String),
+    /// Nothing can be done, because of this.
+    No(WentWrong),
 }
 
 /// How a login ended.

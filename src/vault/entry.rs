@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::clock::Moment;
 use crate::config::{Account, Config, GrantType};
 use crate::secret::{AuthState, RefreshToken};
-use crate::vault::answer::Shown;
+use crate::vault::answer::{Shown, WentWrong};
 use crate::vault::order::{Order, Task, Ticket};
 use crate::vault::spent::Spent;
 use crate::vault::token::{
@@ -47,6 +47,8 @@ type Outline = (
 pub(super) struct LastError {
     pub(super) at: Moment,
     pub(super) reason: String,
+    /// Whether it may pass, and a person was not told.
+    pub(super) passing: bool,
 }
 
 impl Entry {
@@ -138,8 +140,15 @@ impl Entry {
                     false => Shown::TooShort(reason()),
                 }
             }
-            TokenState::Empty | TokenState::Active(_) => Shown::Nothing(reason()),
+            TokenState::Empty | TokenState::Active(_) => Shown::Nothing(self.went_wrong()),
         }
+    }
+
+    pub(super) fn went_wrong(&self) -> Option<WentWrong> {
+        self.last_error.as_ref().map(|error| WentWrong {
+            reason: error.reason.clone(),
+            passing: error.passing,
+        })
     }
 
     /// An effect, with what it needs of this account. `None` where nobody else has to do anything.

@@ -38,7 +38,13 @@ struct Handed {
     authority: String,
     state: HandedState,
     spent: Spent,
-    last_error: Option<(i64, String)>,
+    last_error: Option<(i64, String, bool)>,
+    /// The number of a login that waits, and of the one that brought the tokens: whoever waits for
+    /// its end asks the next server for it.
+    #[serde(default)]
+    login: u64,
+    #[serde(default)]
+    logged_in: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -149,9 +155,16 @@ impl Vault {
             return lost.then(announce).into_iter().collect();
         }
         entry.state = state;
-        entry.last_error = handed.last_error.map(|(at, reason)| LastError {
+        if handed.login > 0 {
+            entry.generation = handed.login;
+            entry.logged_in = handed.logged_in;
+            // None of the numbers that the other server gave is given to anything else.
+            self.last_number = self.last_number.max(handed.login);
+        }
+        entry.last_error = handed.last_error.map(|(at, reason, passing)| LastError {
             at: Moment::from_millis(at),
             reason,
+            passing,
         });
         let astray = moved.leads_astray(&entry.account.authority.redirect_uri);
         let login = entry.login();
@@ -174,7 +187,9 @@ fn hand(entry: &Entry) -> Result<Handed, Busy> {
         last_error: entry
             .last_error
             .as_ref()
-            .map(|error| (error.at.as_millis(), error.reason.clone())),
+            .map(|error| (error.at.as_millis(), error.reason.clone(), error.passing)),
+        login: entry.generation,
+        logged_in: entry.logged_in,
     })
 }
 

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::clock::{Moment, Now};
-use crate::config::{AccountName, GrantType, RedirectUri};
+use crate::config::{AccountName, GrantType};
 use crate::oauth::authorize::{AuthorizationRequest, Callback};
 use crate::oauth::device::PollFailure;
 use crate::oauth::token::{Failure, Grant};
 use crate::protocol;
 use crate::secret::{AuthState, DeviceCode};
 use crate::vault::Vault;
-use crate::vault::answer::{Beginning, LoggedIn, LoginEnd, Offered, Returned, Shown};
+use crate::vault::answer::{Beginning, LoggedIn, LoginEnd, Offered, Returned, Shown, WentWrong};
 use crate::vault::entry::{Entry, digest};
 use crate::vault::order::{Order, Outcome, Task, Ticket};
 use crate::vault::token::{Input, Login, Pending, Prepared, Renewal, TokenState};
@@ -66,12 +66,12 @@ impl Vault {
     #[must_use]
     pub fn offered(&self, name: &str, now: Now) -> Offered {
         let Some(entry) = self.entries.get(name) else {
-            return Offered::No("the account is no longer configured".into());
+            return Offered::No(given_up());
         };
         match &entry.state {
             TokenState::Preparing(_) => Offered::NotYet,
             TokenState::Pending(pending) => Offered::Yes(entry.offer(pending, now)),
-            _ => Offered::No(entry.reason("the login was given up")),
+            _ => Offered::No(entry.went_wrong().unwrap_or_else(given_up)),
         }
     }
 
@@ -135,23 +135,24 @@ impl Vault {
         self.logins.get(&digest(state))
     }
 
-    /// Where the browser was told to come back to with this `state`.
-    #[must_use]
-    pub fn redirect_uri(&self, state: &AuthState) -> Option<&RedirectUri> {
-        let entry = self.entries.get(self.login_of(state)?)?;
-        Some(&entry.account.authority.redirect_uri)
-    }
-
-    /// The browser came back. `path` is where to: it must be where the account's redirect URI
-    /// points.
-    pub fn callback(&mut self, path: &str, callback: Callback, now: Moment) -> Outcome<Returned> {
+    /// The browser came back. `is_https` and `path` say where to: it must be where the account's
+    /// redirect URI points. The same path over the other scheme is another redirect URI, and one of
+    /// them can be listened in on (RFC 9700 section 2.1).
+    pub fn callback(
+        &mut self,
+        is_https: bool,
+        path: &str,
+        callback: Callback,
+        now: Moment,
+    ) -> Outcome<Returned> {
         let found = self.login_of(&callback.state).cloned();
         let Some((name, entry)) =
             found.and_then(|name| self.entries.get(&name).map(|entry| (name, entry)))
         else {
             return (Returned::Unknown, Vec::new());
         };
-        if entry.account.authority.redirect_uri.path() != path {
+        let redirect_uri = &entry.account.authority.redirect_uri;
+        if redirect_uri.path() != path || redirect_uri.is_https() != is_https {
             return (Returned::Unknown, Vec::new());
         }
         let orders = self.apply(name.as_str(), Input::Callback(callback), now);
@@ -241,6 +242,13 @@ impl Entry {
                 .is_some(),
             granted_scope: access.scope.clone(),
         })
+    }
+}
+
+fn given_up() -> WentWrong {
+    WentWrong {
+        reason: "the login was given up".into(),
+        passing: false,
     }
 }
 

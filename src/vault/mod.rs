@@ -276,6 +276,7 @@ impl Vault {
                 entry.last_error = Some(LastError {
                     at: now,
                     reason: reason.into(),
+                    passing: false,
                 });
             }
             orders.extend(entry.task(effect).map(|task| entry.order(task)));

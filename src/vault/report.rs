@@ -58,6 +58,9 @@ const fn state(state: &TokenState, live: bool) -> AccountState {
         TokenState::Exchanging(_) => AccountState::Exchanging,
         TokenState::Active(_) if live => AccountState::Active,
         TokenState::Active(active) if active.renewal.is_some() => AccountState::Expired,
+        TokenState::Expired(renewal) if renewal.refresh_token().is_none() => {
+            AccountState::Obtaining
+        }
         TokenState::Expired(_) => AccountState::Expired,
         TokenState::Active(_) | TokenState::Empty => AccountState::Empty,
     }

@@ -77,7 +77,11 @@ impl Vault {
             return;
         };
         entry.request = None;
-        entry.last_error = reason.map(|reason| LastError { at: now, reason });
+        entry.last_error = reason.map(|reason| LastError {
+            at: now,
+            reason,
+            passing: true,
+        });
     }
 
     /// Takes in what `transient_error_if_cmd` decided.

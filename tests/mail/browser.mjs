@@ -1,13 +1,17 @@
 // Headless Chromium as a person uses it: logs in, consents or refuses, reads the page. Knows
 // providers' login and consent pages; knows nothing of pizauth but that the browser ends there.
 
+import { X509Certificate } from 'node:crypto';
+
 import { chromium } from 'playwright-core';
 
 import { must, until } from './harness.mjs';
 
+/** Where a name of a machine leads. */
+const RESOLVER = '--host-resolver-rules=';
 /** No foreign host is ever asked for anything, not even for the web font of the login page. */
 const FLAGS = [
-  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1 , EXCLUDE ::1',
+  `${RESOLVER}MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1 , EXCLUDE ::1`,
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
@@ -49,20 +53,35 @@ const OIDC_PROVIDER = forms({
 });
 
 /** Starts Chromium with a home of its own; every scenario gets a window with cookies of its own. */
-export function launch(home) {
+export function launch(home, flags = FLAGS) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: FLAGS,
+    args: flags,
     env: { PATH: process.env.PATH, HOME: home },
     timeout: PATIENCE * 2,
   });
 }
 
+/** Starts another Chromium for a scenario, with these flags beside the usual ones. */
+export async function launchAnother(stage, flags = [], home = stage.subdir('browser-home')) {
+  const browser = await launch(home, [...FLAGS.filter((usual) => !flags.some((flag) => flag.startsWith(RESOLVER) && usual.startsWith(RESOLVER))), ...flags]);
+  stage.atEnd(() => browser.close());
+  return browser;
+}
+
+/**
+ * Starts a Chromium as on another machine: its localhost is not this one, and nothing listens
+ * there. The provider, at an address, is reached all the same.
+ */
+export function launchElsewhere(stage) {
+  return launchAnother(stage, [`${RESOLVER}MAP localhost 127.0.0.1:9 , MAP * ~NOTFOUND , EXCLUDE 127.0.0.1`]);
+}
+
 /** A person's browser window. */
 export class Person {
   /** Opens a window. It believes any certificate: the browser's trust is not what is tested. */
-  static async sitDown(stage, chromiumBrowser, login = 'jane', way = OIDC_PROVIDER) {
-    const context = await chromiumBrowser.newContext({ ignoreHTTPSErrors: true });
+  static async sitDown(stage, chromiumBrowser, login = 'jane', way = OIDC_PROVIDER, options = {}) {
+    const context = await chromiumBrowser.newContext({ ignoreHTTPSErrors: true, ...options });
     context.setDefaultTimeout(PATIENCE);
     stage.atEnd(() => context.close());
     return new Person(context, login, way);
@@ -97,6 +116,61 @@ export class Person {
     return read(page, answer);
   }
 
+  /**
+   * Follows an authorisation URL where the browser cannot come back: what is in the address bar
+   * in the end, under a page of the browser's own that says that this cannot be reached.
+   */
+  async comeBackInVain(url) {
+    const page = await this.context.newPage();
+    await page.goto(url);
+    await this.way(page, this.login, true).catch(() => {});
+    const { origin } = new URL(url);
+    const address = await until('the browser to leave the provider', async () => {
+      const shown = await addressBar(page);
+      return new URL(shown).origin !== origin && shown;
+    });
+    await page.close();
+    return address;
+  }
+
+  /**
+   * Types a device's code into the page at `url`, confirms it, logs in, and consents or refuses:
+   * what the last page says. Where `url` has the code in it, there is only to confirm.
+   */
+  async typeCode(url, code, consents = true) {
+    const page = await this.context.newPage();
+    await page.goto(url);
+    if (await page.$('input[name=user_code]:not([type=hidden])')) {
+      await page.fill('input[name=user_code]', code);
+      await Promise.all([page.waitForNavigation(), page.click('button[type=submit]')]);
+    }
+    const confirm = 'button[form="op.deviceConfirmForm"]:not([name=abort])';
+    await page.waitForSelector(`${confirm}, p.red`);
+    if (!await page.$(confirm)) return read(page);
+    await Promise.all([page.waitForNavigation(), page.click(confirm)]);
+    while (/\/interaction\//.test(page.url())) {
+      const asksWho = await page.$('input[name=login]');
+      if (asksWho) {
+        await page.fill('input[name=login]', this.login);
+        await page.fill('input[name=password]', PASSWORD);
+      }
+      const next = asksWho || consents ? 'button[type=submit]' : 'a[href$="/abort"]';
+      await Promise.all([page.waitForNavigation(), page.click(next)]);
+    }
+    return read(page);
+  }
+
+  /** The fingerprint of the certificate that this browser was shown by a server it has been at. */
+  async fingerprintSeen(origin) {
+    const page = await this.context.newPage();
+    const devtools = await this.context.newCDPSession(page);
+    await devtools.send('Network.enable');
+    await page.goto(origin);
+    const { tableNames: [shown] } = await devtools.send('Network.getCertificate', { origin });
+    await page.close();
+    return new X509Certificate(Buffer.from(shown, 'base64')).fingerprint256;
+  }
+
   async visit(url, consents) {
     const page = await this.context.newPage();
     await page.goto(url);
@@ -105,6 +179,13 @@ export class Person {
     });
     return read(page, answer);
   }
+}
+
+/** What the browser shows above the page, even if there is none. */
+async function addressBar(page) {
+  const devtools = await page.context().newCDPSession(page);
+  const { currentIndex, entries } = await devtools.send('Page.getNavigationHistory');
+  return entries[currentIndex].url;
 }
 
 /** What a person sees of a page: its text, and what is in the address bar. */

@@ -8,22 +8,33 @@ import path from 'node:path';
 import { launch } from './browser.mjs';
 import { playAll } from './harness.mjs';
 import { confidential, redirectUris, twoAccounts } from './scenarios/clients.mjs';
+import { deviceCode, deviceTrouble } from './scenarios/device.mjs';
+import { discovery, mixUp } from './scenarios/discovery.mjs';
+import { ownCertificate, privateCertificate } from './scenarios/https_redirect.mjs';
 import { login } from './scenarios/login.mjs';
 import { mailAcrossEvents, otherPrograms, roundTrip } from './scenarios/mail.mjs';
 import { privateAuthority, throughProxy } from './scenarios/network.mjs';
 import { amnesia, outage, outageByHand, revokedThere, strangerClient } from './scenarios/outage.mjs';
+import { gitCredential, sasl } from './scenarios/otherwords.mjs';
 import { djangoOauthToolkit, glewlwyd } from './scenarios/others.mjs';
+import { pasteBack, sshTunnel } from './scenarios/paste.mjs';
 import { dumpAndRestore, reloadAndRevoke, restoreExpired } from './scenarios/persistence.mjs';
 import { refreshByCommand, refreshInTime, shortLived } from './scenarios/refresh.mjs';
 import { refusal, strangeRedirects } from './scenarios/refusal.mjs';
+import { revocation } from './scenarios/revocation.mjs';
+import { basicAuthentication, clientCredentials, secretFromCommand } from './scenarios/service.mjs';
+import { takeOverDevice, takeOverSecurely } from './scenarios/takeover.mjs';
 
 const ALL = [
-  refreshInTime, login, shortLived, roundTrip, otherPrograms, mailAcrossEvents, djangoOauthToolkit, glewlwyd,
+  refreshInTime, login, deviceTrouble, deviceCode, shortLived, roundTrip, otherPrograms, mailAcrossEvents, djangoOauthToolkit, glewlwyd,
   refreshByCommand, refusal, strangeRedirects,
   outage, outageByHand, revokedThere, amnesia, strangerClient,
   dumpAndRestore, restoreExpired, reloadAndRevoke,
   confidential, redirectUris, twoAccounts,
   privateAuthority, throughProxy,
+  takeOverDevice, secretFromCommand, pasteBack, sshTunnel,
+  ownCertificate, privateCertificate, takeOverSecurely,
+  discovery, mixUp, revocation, clientCredentials, basicAuthentication, gitCredential, sasl,
 ];
 /** Scenarios at once: they wait for tokens to expire more than they work. */
 const AT_ONCE = 3;

@@ -142,12 +142,27 @@ export class Stage {
   /** Starts a process that runs until it is ended here; what it prints goes to `log`. */
   start(file, args, { log, ...options } = {}) {
     const out = log ? fs.openSync(log, 'a') : 'ignore';
-    const child = spawn(file, args, { ...options, stdio: ['ignore', out, out] });
+    const child = this.spawn(file, args, { ...options, stdio: ['ignore', out, out] });
     if (log) fs.closeSync(out);
+    return child;
+  }
+
+  /** The same for one that is talked to through its stdin; `hear` gets what it prints. */
+  talk(file, args, { hear, ...options }) {
+    const child = this.spawn(file, args, { ...options, stdio: 'pipe' });
+    for (const out of [child.stdout, child.stderr]) out.setEncoding('utf8').on('data', hear);
+    child.stdin.on('error', () => {});
+    return child;
+  }
+
+  /** Starts a process that is ended with the scenario; `ended` is when all that it printed is read. */
+  spawn(file, args, options) {
+    const child = spawn(file, args, options);
     alive.add(child);
     child.ended = new Promise((done) => {
-      child.once('exit', (code, signal) => { alive.delete(child); child.status = code ?? signal; done(child.status); });
-      child.once('error', (error) => { alive.delete(child); child.status = error.message; done(child.status); });
+      const end = (status) => { alive.delete(child); child.status = status; done(status); };
+      child.once('close', (code, signal) => end(code ?? signal));
+      child.once('error', (error) => end(error.message));
     });
     this.atEnd(() => stop(child));
     return child;

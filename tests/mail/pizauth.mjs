@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import { Verdict, command, must, mustContain, mustEqual, until } from './harness.mjs';
+import { Terminal } from './terminal.mjs';
 
 /** The program under test. */
 const PROGRAM = process.env.PIZAUTH;
@@ -66,7 +67,7 @@ export class Pizauth {
   /** Writes the configuration file. */
   configure() {
     const recorded = {
-      auth_notify_cmd: this.recorder('auth', 'PIZAUTH_URL'),
+      auth_notify_cmd: this.recorder('auth', 'PIZAUTH_URL', 'PIZAUTH_CODE'),
       error_notify_cmd: this.recorder('error', 'PIZAUTH_MSG'),
       token_event_cmd: this.recorder('event', 'PIZAUTH_EVENT'),
     };
@@ -74,12 +75,13 @@ export class Pizauth {
     fs.writeFileSync(path.join(this.env.XDG_CONFIG_HOME, 'pizauth.conf'), text, { mode: 0o600 });
   }
 
-  /** A command that appends the account and one more variable to a file. */
-  recorder(kind, variable) {
-    return `printf '%s\\t%s\\0' "$PIZAUTH_ACCOUNT" "$${variable}" >> ${path.join(this.dir, kind)}`;
+  /** A command that appends the account and further variables to a file. */
+  recorder(kind, ...variables) {
+    const names = ['PIZAUTH_ACCOUNT', ...variables].map((name) => `"$${name}"`);
+    return `printf '${names.map(() => '%s').join('\\t')}\\0' ${names.join(' ')} >> ${path.join(this.dir, kind)}`;
   }
 
-  /** What a recorder wrote: `[account, value]` pairs, in order. */
+  /** What a recorder wrote: `[account, value, ...]`, in order. */
   records(kind) {
     const file = path.join(this.dir, kind);
     if (!fs.existsSync(file)) return [];
@@ -90,6 +92,9 @@ export class Pizauth {
   events(account, event) {
     return this.records('event').filter(([name, what]) => name === account && what === event).length;
   }
+
+  /** A file's text. */
+  read(name) { return fs.readFileSync(path.join(this.dir, name), 'utf8'); }
 
   logged() {
     return fs.existsSync(this.log) ? fs.readFileSync(this.log, 'utf8') : '';
@@ -105,14 +110,28 @@ export class Pizauth {
     return command(PROGRAM, args, { env: this.env, cwd: '/', input });
   }
 
+  /** Runs one command of pizauth in a terminal. */
+  terminal(args, options = {}) {
+    return Terminal.open(this.stage, PROGRAM, args, { cwd: '/', ...options, env: { ...this.env, ...options.env } });
+  }
+
   /** Starts the server in the foreground, and waits until it answers. */
-  async serve() {
-    this.server = this.stage.start(PROGRAM, ['server', '-d', '-vv'], { env: this.env, cwd: '/', log: this.log });
+  async serve(...options) {
+    this.server = this.stage.start(PROGRAM, ['server', '-d', '-vv', ...options], { env: this.env, cwd: '/', log: this.log });
     await until('the server to answer', async () => {
       if (this.server.status !== undefined) throw new Verdict(`the server ended with ${this.server.status}`);
       return (await this.run('status')).code === EXIT.done;
     });
     return this;
+  }
+
+  /** Has another server take over. */
+  async replace() {
+    const before = this.server;
+    await this.serve('--replace');
+    mustEqual(await before.ended, 0, "the former server's exit code");
+    const { server } = JSON.parse((await this.run('info', '-j')).stdout);
+    mustEqual(server.pid, this.server.pid, "the server's process id");
   }
 
   /** Ends the server at the scenario's end where it runs in the background, as no child of ours. */

@@ -23,6 +23,9 @@ export const INSPECTOR = { id: 'inspector', secret: 'inspector-secret' };
 /** Redirect URIs of a native client: RFC 8252 lets the port differ. */
 const LOOPBACK = ['http://localhost/', 'http://127.0.0.1/', 'http://[::1]/'];
 
+/** What a token is asked for with, once the user has a device's code (RFC 8628 section 3.4). */
+const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
+
 const signingKey = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' });
 
 /** A client as pizauth is one: native, public, with PKCE. */
@@ -40,6 +43,29 @@ export function publicClient(id) {
 /** The same with a secret, sent as `method` says. */
 export function confidentialClient(id, secret, method) {
   return { ...publicClient(id), client_secret: secret, token_endpoint_auth_method: `client_secret_${method}` };
+}
+
+/** A client without a browser of its own, which has the user type a code in elsewhere. */
+export function deviceClient(id) {
+  const client = publicClient(id);
+  return { ...client, grant_types: [...client.grant_types, DEVICE_GRANT] };
+}
+
+/** A client as web sites are: it has a secret, and comes back to exactly this URI. */
+export function webClient(id, secret, redirectUri) {
+  return { ...confidentialClient(id, secret, 'post'), application_type: 'web', redirect_uris: [redirectUri] };
+}
+
+/** A client that has no user. */
+export function serviceClient(id, secret, method) {
+  return {
+    client_id: id,
+    client_secret: secret,
+    token_endpoint_auth_method: `client_secret_${method}`,
+    grant_types: ['client_credentials'],
+    response_types: [],
+    redirect_uris: [],
+  };
 }
 
 function inspectorClient() {
@@ -104,6 +130,8 @@ export class Provider {
     this.tls = tls && { ca: fs.readFileSync(tls.ca), cert: fs.readFileSync(tls.certificate), key: fs.readFileSync(tls.key) };
     this.clients = [...clients, inspectorClient()];
     this.life = life;
+    /** How long a device's code is good, in seconds. */
+    this.codeLife = 600;
     this.port = 0;
     this.memory = new Memory(this.clients);
     this.cookieKey = randomBytes(16).toString('hex');
@@ -111,6 +139,8 @@ export class Provider {
     this.answering = new Set();
     /** Requests at the token endpoint: how they came and what they got. */
     this.requests = [];
+    /** Requests to revoke a token (RFC 7009): whose, which token, and the HTTP status. */
+    this.revocations = [];
     /** Why the provider refused a request, which it does not tell the client. */
     this.details = new WeakMap();
     /** Grants that the provider revoked: by reuse detection, or because it was asked to. */
@@ -121,6 +151,12 @@ export class Provider {
 
   /** Its endpoints, as a configuration of pizauth names them. */
   get endpoints() { return { auth_uri: `${this.issuer}/auth`, token_uri: `${this.issuer}/token` }; }
+
+  /** Where a device asks for a code. */
+  get deviceUri() { return `${this.issuer}/device/auth`; }
+
+  /** Where a client gives its tokens back. */
+  get revokeUri() { return `${this.issuer}/token/revocation`; }
 
   /** Where a mail server asks about tokens (RFC 7662), with its credentials. */
   get introspection() {
@@ -186,14 +222,21 @@ export class Provider {
       jwks: { keys: [signingKey] },
       scopes: ['openid', 'offline_access', ...MAIL_SCOPES],
       rotateRefreshToken: true,
+      // A device has no way to send prompt=consent, without which there is no offline_access.
+      issueRefreshToken: (ctx, client, code) => client.grantTypeAllowed('refresh_token')
+        && (code.kind === 'DeviceCode' || code.scopes.has('offline_access')),
       features: {
         devInteractions: { enabled: true },
+        deviceFlow: { enabled: true },
+        clientCredentials: { enabled: true },
         introspection: { enabled: true, allowedPolicy: () => true },
         revocation: { enabled: true },
       },
       ttl: {
         AccessToken: () => this.life,
         AuthorizationCode: 60,
+        ClientCredentials: () => this.life,
+        DeviceCode: () => this.codeLife,
         Grant: 86_400,
         IdToken: 3600,
         Interaction: 600,
@@ -207,12 +250,14 @@ export class Provider {
   /** Notes what came to the token endpoint, and how the client proved who it is. */
   async watch(ctx, next) {
     await next();
-    if (ctx.path !== '/token') return;
     const body = ctx.oidc?.body ?? {};
+    if (ctx.path === '/token/revocation') this.revocations.push({ client: ctx.oidc?.client?.clientId, token: body.token, hint: body.token_type_hint, status: ctx.status });
+    if (ctx.path !== '/token') return;
     this.requests.push({
       grant: body.grant_type,
       client: ctx.oidc?.client?.clientId,
       basic: ctx.headers.authorization !== undefined,
+      authorization: ctx.headers.authorization,
       post: body.client_secret !== undefined,
       pkce: body.code_verifier !== undefined,
       status: ctx.status,

@@ -225,7 +225,8 @@ fn read_request(mut stream: &TcpStream) {
     }
 }
 
-fn is_whole(request: &[u8]) -> bool {
+/// Whether a request is there to the end of its form.
+pub fn is_whole(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request).to_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;

@@ -28,6 +28,10 @@ pub mod browser;
 pub mod pizauth;
 pub mod provider;
 pub mod record;
+pub mod scan;
+pub mod scripted;
+pub mod secure_front;
+pub mod terminal;
 pub mod tls;
 pub mod wait;
 

@@ -141,8 +141,15 @@ pub fn visit_with(trusted: &str, url: &str) -> Page {
     ask(connect(&address.to_string(), trusted), &get(url))
 }
 
-/// A certificate and its key in PEM format, and the certificate's fingerprint.
+/// A certificate for `localhost` and its key in PEM format, and the certificate's fingerprint.
 pub fn pem_pair() -> (String, String, String) {
+    pem_pair_with(|_| ())
+}
+
+/// The same, of a certificate that is changed before it is signed.
+pub fn pem_pair_with(
+    change: impl FnOnce(&mut rcgen::CertificateParams),
+) -> (String, String, String) {
     let kind = &ECDSA_P256_SHA256_ASN1_SIGNING;
     let random = SystemRandom::new();
     let text = EcdsaKeyPair::generate_pkcs8(kind, &random).unwrap();
@@ -150,6 +157,7 @@ pub fn pem_pair() -> (String, String, String) {
     let mut params = rcgen::CertificateParams::default();
     params.serial_number = Some(vec![1].into());
     params.subject_alt_names = vec![rcgen::SanType::DnsName("localhost".try_into().unwrap())];
+    change(&mut params);
     let certificate = params.self_signed(&key).unwrap();
     (
         pem("CERTIFICATE", certificate.der()),

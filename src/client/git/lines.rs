@@ -79,12 +79,15 @@ impl Asked<'_> {
 }
 
 /// What git is told; `None` where the lines would not say what they should.
-pub(super) fn answer(user: &str, token: &str, expires: Option<&str>) -> Option<Zeroizing<String>> {
+pub(super) fn answer(
+    user: &str,
+    token: &str,
+    expires: Option<Timestamp>,
+) -> Option<Zeroizing<String>> {
     if [user, token].iter().any(|it| it.contains(char::is_control)) {
         return None;
     }
-    let time = expires.and_then(|time| time.parse::<Timestamp>().ok());
-    let time = time.map_or_else(String::new, |time| {
+    let time = expires.map_or_else(String::new, |time| {
         format!("password_expiry_utc={}\n", time.as_second())
     });
     let parts = ["username=", user, "\npassword=", token, "\n", &time];
@@ -176,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_answer_is_what_git_reads() {
-        let text = answer("me", "t", Some("2025-03-10T12:25:00.5Z")).unwrap();
+        let text = answer("me", "t", "2025-03-10T12:25:00.5Z".parse().ok()).unwrap();
         let expected = "username=me\npassword=t\npassword_expiry_utc=1741609500\n";
         assert_eq!(*text, expected);
         assert_eq!(text.capacity(), text.len());

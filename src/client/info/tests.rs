@@ -9,6 +9,7 @@ fn facts(server: Result<Value, ClientError>) -> Facts {
     Facts {
         config: Ok("/home/me/.config/pizauth.conf".into()),
         paths: RuntimePaths::within("/run/me/pizauth".into()),
+        socket: "/run/me/pizauth/pizauth.sock".into(),
         server,
     }
 }

@@ -49,12 +49,13 @@ fn commands(browser: Option<&str>, url: &str) -> Vec<Vec<String>> {
 /// sign. No shell sees it.
 fn command(entry: &str, url: &str) -> Option<Vec<String>> {
     let mut words = words(entry)?;
-    let names_url = words.iter().any(|word| word.contains("%s"));
+    let mut names_url = false;
     for word in &mut words {
-        let parts: Vec<String> = word
-            .split("%%")
-            .map(|part| part.replace("%s", url))
-            .collect();
+        let parts = word.split("%%").map(|part| {
+            names_url |= part.contains("%s");
+            part.replace("%s", url)
+        });
+        let parts: Vec<String> = parts.collect();
         *word = parts.join("%");
     }
     if !names_url {
@@ -139,6 +140,7 @@ mod tests {
                 &[&["a", &format!("--url={url}"), "-n"], &["b", url]],
             ),
             (Some("a 100%% %s"), &[&["a", "100%", url]]),
+            (Some("a 'printf %%s'"), &[&["a", "printf %s", url]]),
             (Some("a 'b c' \"d 'e\""), &[&["a", "b c", "d 'e", url]]),
             (Some("a ''"), &[&["a", "", url]]),
             (Some("a;rm -rf $HOME"), &[&["a;rm", "-rf", "$HOME", url]]),

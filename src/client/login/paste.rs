@@ -22,7 +22,7 @@ use crate::clock::{self, Moment};
 use crate::console::{self, Stdout, describe, one_line, say};
 use crate::exit::Exit;
 use crate::paths::RuntimePaths;
-use crate::protocol::{LoginOffer, Reply, Request};
+use crate::protocol::{LoginOffer, Reply, Request, Status};
 
 /// How long nothing more may come after the end of a line: a URL that was copied out of several
 /// lines is pasted as several.
@@ -164,7 +164,10 @@ impl<'a> Session<'a> {
             }
             for source in waited {
                 let exit = match source {
-                    Source::Signal => return Err(End::Signal(self.inlet.signal())),
+                    Source::Signal => {
+                        self.next_line(err);
+                        return Err(End::Signal(self.inlet.signal()));
+                    }
                     Source::Input => self.read(err)?,
                     Source::Awaiting => self.awaited(err)?,
                     Source::Completing => self.completed(err)?,
@@ -278,7 +281,9 @@ impl<'a> Session<'a> {
             self.prompt(err);
             return Ok(());
         }
-        let url = self.inlet.line.text().and_then(pasted::redirect);
+        let begun = || begun(self.socket);
+        let url = self.inlet.line.text();
+        let url = url.and_then(|text| pasted::redirect(text, begun));
         self.inlet.line.clear();
         match url {
             Ok(url) => {
@@ -359,6 +364,17 @@ impl<'a> Session<'a> {
             let _ = err.write_all(b"\n");
         }
     }
+}
+
+/// Where the logins that are under way began; nowhere, where the server does not tell.
+fn begun(socket: &Path) -> Vec<String> {
+    let status = connection::exchange(socket, &Request::Status, &connection::LIMITS);
+    let Ok(Reply::Document(text)) = status else {
+        return Vec::new();
+    };
+    let status = serde_json::from_str::<Status>(text.expose());
+    let accounts = status.map_or_else(|_| Vec::new(), |status| status.accounts);
+    accounts.into_iter().filter_map(|it| it.url).collect()
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ fn waiting_goes_on_for_as_long_as_it_takes() {
         requests
     });
     let mut err = Vec::new();
-    let exit = await_end(&server.socket.clone(), &offer(), &mut err);
+    let exit = await_end(&server.socket, &offer(), &mut err);
     assert_eq!(exit, Exit::Done);
     assert!(String::from_utf8(err).unwrap().contains("is logged in"));
     assert_eq!(server.received(), b"await\twork\t7\t600\n".repeat(3));

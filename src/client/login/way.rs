@@ -99,13 +99,13 @@ impl Surroundings {
         format!(
             "or, before that, on the machine with the browser run:\n\n    \
              ssh -L {port}:localhost:{port} {}\n\n\
-             (with the name that you have for this machine); then nothing needs to be pasted\n",
+             (with the name that you have for this machine); then nothing needs to be pasted\n\n",
             self.host
         )
     }
 
     /// What to do where nothing can be typed in.
-    pub(super) fn from_elsewhere(&self, offer: &LoginOffer) -> String {
+    pub(super) fn elsewhere(&self, offer: &LoginOffer) -> String {
         let account = one_line(&offer.account);
         let tunnel = match offer.redirect_port {
             Some(port) => format!(
@@ -129,8 +129,8 @@ pub(super) fn how_to_paste(offer: &LoginOffer) -> String {
         None => "'localhost'".to_owned(),
     };
     format!(
-        "in a browser on any machine. After the login it is sent to {place}, which fails on \
-         another machine than this:\ncopy the address of that page, and paste it here"
+        "in a browser on any machine. After the login it is sent to {place}, which is there on this \
+         machine only:\non another one that page fails, and its address is what to paste here;\n"
     )
 }
 
@@ -272,7 +272,7 @@ mod tests {
             let line = format!("\n    ssh -L 1420:localhost:1420 {host}\n");
             let text = around.tunnel_line(&offer(None, false));
             assert!(text.contains(&line), "{text}");
-            let text = around.from_elsewhere(&offer(None, false));
+            let text = around.elsewhere(&offer(None, false));
             assert!(text.contains(&line), "{text}");
             assert!(text.contains("'pizauth complete work'"), "{text}");
         }

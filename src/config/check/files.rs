@@ -2,7 +2,6 @@
 //! not at the first request to the provider.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,8 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
+
+use crate::files;
 
 /// The longest file: the certificates of whole systems take a quarter of a MiB.
 const MAX_PEM: u64 = 4 * 1024 * 1024;
@@ -82,10 +83,11 @@ impl<'s> Files<'s> {
 }
 
 fn check(path: &Path, content: Content) -> Result<PathBuf, Complaint> {
-    let pem = read(path, content)?;
-    match content {
-        Content::Certificates => certificates(&pem).map(|_| ())?,
-        Content::PrivateKey => private_key(&pem).map(|_| ())?,
+    if let Some(pem) = read(path, content)? {
+        match content {
+            Content::Certificates => certificates(&pem).map(|_| ())?,
+            Content::PrivateKey => private_key(&pem).map(|_| ())?,
+        }
     }
     // The server leaves its working directory later.
     std::path::absolute(path).map_err(|error| unreadable(&error, content))
@@ -99,7 +101,8 @@ fn unreadable(error: &std::io::Error, content: Content) -> Complaint {
     )
 }
 
-fn read(path: &Path, content: Content) -> Result<Zeroizing<Vec<u8>>, Complaint> {
+/// What is in a file; `None` where this is not the process that can say so.
+fn read(path: &Path, content: Content) -> Result<Option<Zeroizing<Vec<u8>>>, Complaint> {
     let complaint = |title: &str| (title.to_owned(), content.name_one().to_owned());
     // Opening a pipe that nobody writes to would block.
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(&error, content))?;
@@ -111,14 +114,18 @@ fn read(path: &Path, content: Content) -> Result<Zeroizing<Vec<u8>>, Complaint> 
     let mut pem = Zeroizing::new(Vec::with_capacity(
         usize::try_from(size).unwrap_or_default(),
     ));
-    let file = File::open(path).map_err(|error| unreadable(&error, content))?;
+    let file = match files::open(path) {
+        // Only where this configuration has mistakes elsewhere: those are for the user to hear of.
+        Err(error) if files::is_not_named(&error) => return Ok(None),
+        opened => opened.map_err(|error| unreadable(&error, content))?,
+    };
     file.take(MAX_PEM + 1)
         .read_to_end(&mut pem)
         .map_err(|error| unreadable(&error, content))?;
     if pem.len() as u64 > MAX_PEM {
         return Err(complaint("is larger than 4 MiB"));
     }
-    Ok(pem)
+    Ok(Some(pem))
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Complaint> {
@@ -153,8 +160,14 @@ fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Complaint> {
 
 /// Whether the files, each of which is good by itself, can be used together.
 pub(super) fn fit(cert: &Path, key: &Path) -> Result<(), Complaint> {
-    let chain = certificates(&read(cert, Content::Certificates)?)?;
-    let key = private_key(&read(key, Content::PrivateKey)?)?;
+    let (Some(chain), Some(key)) = (
+        read(cert, Content::Certificates)?,
+        read(key, Content::PrivateKey)?,
+    ) else {
+        return Ok(());
+    };
+    let chain = certificates(&chain)?;
+    let key = private_key(&key)?;
     let provider = rustls::crypto::ring::default_provider();
     match CertifiedKey::from_der(chain, key, &provider) {
         Ok(_) => Ok(()),

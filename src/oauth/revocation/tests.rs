@@ -183,3 +183,17 @@ fn damaged_answers_are_survived() {
         }
     }
 }
+
+#[test]
+fn a_newer_secret_helps_where_the_client_was_refused() {
+    for (status, body, expected) in [
+        (401, r#"{"error":"invalid_client"}"#, true),
+        (400, r#"{"error":"invalid_client"}"#, true),
+        (400, r#"{"error":"unsupported_token_type"}"#, false),
+        (401, "", false),
+        (200, "", false),
+    ] {
+        let answer = answer(status, body.as_bytes());
+        assert_eq!(refuses_client(answer), expected, "{status} {body}");
+    }
+}

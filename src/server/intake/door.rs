@@ -25,6 +25,11 @@ pub(in crate::server) trait Door {
 
     /// Accepts a connection; `None` where it is not welcome.
     fn accept(&self, listener: &Self::Listener) -> io::Result<Option<Self::Stream>>;
+    /// Whether `stream` has taken more from its descriptor than was read from it: of that nobody
+    /// would hear by waiting for the descriptor.
+    fn holds_more(&self, _stream: &Self::Stream) -> bool {
+        false
+    }
     /// Whether `received`, of which the first `known` bytes were seen before, is a request.
     fn framing(&self, received: &[u8], known: usize) -> Framing;
     /// Serves a whole request, or says what it has to wait for. Must not block.

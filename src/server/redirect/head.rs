@@ -4,6 +4,7 @@
 
 use url::Host;
 
+use super::stream::HANDSHAKE;
 use crate::config::redirect_uri::is_loopback;
 use crate::server::intake::Framing;
 use crate::server::page::Page;
@@ -16,6 +17,10 @@ const MAX_HEADERS: usize = 100;
 
 /// Whether `received`, of which the first `known` bytes were seen before, is a whole head.
 pub(super) fn framing(received: &[u8], known: usize) -> Framing {
+    // A browser that was sent to https here learns at once that nobody speaks it.
+    if received.first() == Some(&HANDSHAKE) {
+        return Framing::Bad("the request is for https".into());
+    }
     // The end of the head may have begun up to three bytes before what is new.
     let new = &received[known.saturating_sub(3)..];
     let ends = new.windows(4).any(|bytes| bytes == b"\r\n\r\n")
@@ -71,4 +76,27 @@ fn is_loopback_authority(authority: &str) -> bool {
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_ends_wherever_its_pieces_do() {
+        let head = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        for split in 0..head.len() {
+            assert_eq!(framing(&head[..split], 0), Framing::NeedMore);
+            assert_eq!(framing(head, split), Framing::Whole);
+        }
+        assert_eq!(framing(b"GET / HTTP/1.1\n\n", 15), Framing::Whole);
+    }
+
+    #[test]
+    fn what_is_no_head_is_known_early() {
+        assert!(matches!(framing(&[22, 3, 1], 0), Framing::Bad(_)));
+        let long = [b'x'; MAX_HEAD + 1];
+        assert_eq!(framing(&long[1..], 0), Framing::NeedMore);
+        assert!(matches!(framing(&long, MAX_HEAD), Framing::Bad(_)));
+    }
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SignatureAlgorithm, SigningKey, date_time_ymd,
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SignatureAlgorithm,
+    SigningKey, date_time_ymd,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::certificate::Own;
@@ -34,7 +36,7 @@ pub(super) fn make(now: Timestamp) -> Result<Own, rcgen::Error> {
     let random = SystemRandom::new();
     let key = Key::new(&random)?;
     let expires = now + LIFETIME;
-    let params = params(&random, now - BEFORE, expires)?;
+    let params = params(&key, now - BEFORE, expires)?;
     Ok(Own {
         certificate: params.self_signed(&key)?.der().to_vec(),
         key: key.text,
@@ -43,12 +45,14 @@ pub(super) fn make(now: Timestamp) -> Result<Own, rcgen::Error> {
 }
 
 fn params(
-    random: &SystemRandom,
+    key: &Key,
     begins: Timestamp,
     expires: Timestamp,
 ) -> Result<CertificateParams, rcgen::Error> {
     let mut serial = [0; SERIAL];
-    random.fill(&mut serial).map_err(|_| no_random_numbers())?;
+    key.random
+        .fill(&mut serial)
+        .map_err(|_| no_random_numbers())?;
     // A positive number, and as long as all others.
     serial[0] = serial[0] & 0x7f | 0x40;
     let mut params = CertificateParams::default();
@@ -76,9 +80,15 @@ fn params(
         .distinguished_name
         .push(DnType::CommonName, "localhost");
     params.is_ca = IsCa::ExplicitNoCa;
+    params.key_identifier_method = KeyIdMethod::PreSpecified(identifier(key));
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     Ok(params)
+}
+
+/// What tells the key from others (RFC 7093 section 2, the first way).
+fn identifier(key: &Key) -> Vec<u8> {
+    Sha256::digest(key.der_bytes())[..20].to_vec()
 }
 
 fn no_random_numbers() -> rcgen::Error {

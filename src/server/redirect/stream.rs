@@ -13,12 +13,14 @@ use std::sync::Arc;
 use rustls::{ServerConfig, ServerConnection};
 
 /// What the first record of a TLS connection begins with: a handshake (RFC 8446 section 5.1).
-const HANDSHAKE: u8 = 22;
+pub(super) const HANDSHAKE: u8 = 22;
 
 /// A browser's connection.
 pub(in crate::server) struct Stream {
     socket: TcpStream,
     speech: Speech,
+    /// Whether the last read got as much as there was room for.
+    filled: bool,
 }
 
 /// What is spoken.
@@ -39,12 +41,19 @@ impl Stream {
         Self {
             socket,
             speech: tls.map_or(Speech::Plain, Speech::Unheard),
+            filled: false,
         }
     }
 
     /// Whether what is said here can be read and changed by nobody else.
     pub(super) const fn is_https(&self) -> bool {
         matches!(self.speech, Speech::Secure(_))
+    }
+
+    /// Whether there may be more to read although the socket has nothing: several records, or a
+    /// long one, are taken from it at once.
+    pub(super) const fn holds_more(&self) -> bool {
+        self.filled && self.is_https()
     }
 
     /// Whether the browser speaks plain http where it should speak https.
@@ -76,10 +85,12 @@ impl Read for Stream {
         if let Speech::Unheard(tls) = &self.speech {
             self.speech = listen(&self.socket, tls)?;
         }
-        match &mut self.speech {
+        let result = match &mut self.speech {
             Speech::Secure(session) => read(&self.socket, session, buffer),
             _ => (&self.socket).read(buffer),
-        }
+        };
+        self.filled = matches!(result, Ok(count) if count == buffer.len());
+        result
     }
 }
 

@@ -95,6 +95,7 @@ fn every_state_arrives_as_it_was() {
         old.entries.get_mut("a").unwrap().last_error = Some(LastError {
             at: at(120),
             reason: "a \"reason\"\nof two lines".into(),
+            passing: true,
         });
         // Derived as it would be after a step.
         let deadline = |vault: &Vault| {
@@ -154,7 +155,7 @@ fn a_login_ends_in_the_next_process_and_only_once() {
     let (mut next, _) = taken(&with(pending(true)), &one(), false, 200);
     let (shown, _) = next.show("a", secs(0), at(200));
     assert!(matches!(shown, Some(Shown::Token(_))), "what is carried");
-    let (returned, orders) = next.callback("/back", callback("the state"), at(200));
+    let (returned, orders) = next.callback(false, "/back", callback("the state"), at(200));
     let Returned::Accepted(ticket) = returned else {
         panic!("{returned:?}");
     };
@@ -165,7 +166,7 @@ fn a_login_ends_in_the_next_process_and_only_once() {
             ..
         }]
     ));
-    let (again, _) = next.callback("/back", callback("the state"), at(200));
+    let (again, _) = next.callback(false, "/back", callback("the state"), at(200));
     assert_eq!(again, Returned::Unknown);
     next.exchange_done(&ticket, Ok(grant("a2", None, Some("r2"))), at(201));
     let (shown, _) = next.show("a", secs(0), at(202));

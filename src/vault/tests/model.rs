@@ -226,7 +226,7 @@ impl World {
         };
         let awaited = path == "/back" && invariants::awaits_login(&self.vault, &callback.state);
         let before = format!("{:?}", self.vault);
-        let (returned, orders) = self.vault.callback(path, callback, self.now);
+        let (returned, orders) = self.vault.callback(false, path, callback, self.now);
         assert_eq!(returned != Returned::Unknown, awaited);
         if !awaited {
             assert_eq!(before, format!("{:?}", self.vault));

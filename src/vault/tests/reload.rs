@@ -27,7 +27,7 @@ pub(super) fn ticket(orders: &[Order], wanted: fn(&Task) -> bool) -> Ticket {
 /// Logs an account in with access token `access` and refresh token `refresh`.
 pub(super) fn log_in(vault: &mut Vault, name: &str, refresh: Option<&str>) {
     vault.authorize(name, request(name), at(0));
-    let (_, orders) = vault.callback("/back", callback(name), at(0));
+    let (_, orders) = vault.callback(false, "/back", callback(name), at(0));
     let ticket = ticket(&orders, |task| matches!(task, Task::Exchange(_)));
     let grant = Grant {
         scope: Some("mail".into()),
@@ -150,7 +150,7 @@ fn an_account_without_a_token_goes_silently() {
     vault.authorize("a", request("s"), at(0));
     let orders = vault.reload(&config([account("b")]), false, at(2));
     assert!(orders.is_empty());
-    let (returned, _) = vault.callback("/back", callback("s"), at(3));
+    let (returned, _) = vault.callback(false, "/back", callback("s"), at(3));
     assert_eq!(returned, Returned::Unknown);
 }
 
@@ -176,9 +176,9 @@ fn a_login_survives_a_reload_unless_its_redirect_would_go_astray() {
     // The token has nothing to do with where the listener is.
     assert!(has_token(&mut vault, "a"));
     vault.authorize("a", request("second"), at(12));
-    let (returned, _) = vault.callback("/back", callback("first"), at(13));
+    let (returned, _) = vault.callback(false, "/back", callback("first"), at(13));
     assert_eq!(returned, Returned::Unknown);
-    let (returned, _) = vault.callback("/back", callback("second"), at(13));
+    let (returned, _) = vault.callback(false, "/back", callback("second"), at(13));
     assert!(matches!(returned, Returned::Accepted(_)));
 }
 
@@ -192,7 +192,7 @@ fn a_login_whose_redirect_names_its_port_does_not_mind_the_listener() {
     let mut vault = Vault::new(&own_port());
     vault.authorize("a", request("s"), at(0));
     assert!(vault.reload(&own_port(), true, at(1)).is_empty());
-    let (returned, _) = vault.callback("/back", callback("s"), at(2));
+    let (returned, _) = vault.callback(false, "/back", callback("s"), at(2));
     assert!(matches!(returned, Returned::Accepted(_)));
 }
 

@@ -39,7 +39,7 @@ fn piped(text: &str) -> io::PipeReader {
 /// The exit code, what is said, and what the server got.
 fn login(server: FakeServer, input: &impl AsFd) -> (u8, String, String) {
     let mut err = Vec::new();
-    let exit = run(&server.socket.clone(), &offer(), input.as_fd(), &mut err);
+    let exit = run(&server.socket, &offer(), input.as_fd(), &mut err);
     let received = String::from_utf8(server.received()).unwrap();
     (exit.code(), String::from_utf8(err).unwrap(), received)
 }

@@ -185,6 +185,25 @@ fn nothing_is_forgotten_in_buffers() {
 }
 
 #[test]
+fn it_says_what_it_holds_back() {
+    let (mut browser, mut stream, roots) = connection();
+    let mut session = session(roots, VERSIONS[0], &[], "localhost");
+    shake_hands(&mut browser, &mut session, usize::MAX, &mut stream);
+    assert!(!stream.holds_more());
+    session.writer().write_all(&[b'a'; 100]).unwrap();
+    let mut bytes = Vec::new();
+    session.write_tls(&mut bytes).unwrap();
+    browser.write_all(&bytes).unwrap();
+    await_readable(&stream);
+    let mut buffer = [0; 64];
+    let mut reads = Vec::new();
+    while reads.is_empty() || stream.holds_more() {
+        reads.push(stream.read(&mut buffer).unwrap());
+    }
+    assert_eq!(reads, [64, 36]);
+}
+
+#[test]
 fn http_is_heard_and_known_for_what_it_is() {
     let (mut browser, mut stream, _) = connection();
     browser.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();

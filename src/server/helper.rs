@@ -1,0 +1,168 @@
+//! The helper: a process that runs the user's commands and opens the files that the configuration
+//! names, so that the server itself can give up both.
+//!
+//! It is forked before there is any secret, and never gets one: what commands read and print goes
+//! through pipes whose ends are passed on. It does only what the configuration says: a server that
+//! an attacker had taken over could make it run the user's own commands, and nothing else.
+//!
+//! This file is the server's side; the helper's own is in [`process`], and what it may do in
+//! [`known`].
+
+pub(super) mod known;
+mod process;
+mod wire;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use nix::unistd::ForkResult;
+
+pub(super) use self::wire::{Ask, Run, Told, read, write};
+use crate::config::{self, Config, ConfigError};
+use crate::files::NotNamed;
+use crate::sys;
+
+/// How long the helper may take for what it does itself. A file may be on a disk that is asleep.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The one helper of this process.
+static HELPER: OnceLock<Helper> = OnceLock::new();
+
+struct Helper {
+    /// A byte on it brings a connection of its own for each thing that is asked for.
+    channel: UnixStream,
+}
+
+/// The two processes after [`divide`].
+pub(super) enum Divided {
+    /// The helper, when its work is over.
+    Helper,
+    Server,
+}
+
+/// Forks the helper. It comes back from here when it has nothing to do any more.
+///
+/// # Errors
+/// Where the system has no room for another process.
+pub(super) fn divide() -> Result<Divided, String> {
+    let failed = |error: io::Error| format!("cannot start the process that runs commands: {error}");
+    let (server, helper) = UnixStream::pair().map_err(failed)?;
+    match sys::fork().map_err(failed)? {
+        ForkResult::Parent { .. } => {
+            // There is one start in a process.
+            let _ = HELPER.set(Helper { channel: server });
+            Ok(Divided::Server)
+        }
+        ForkResult::Child => {
+            drop(server);
+            process::live(&helper);
+            Ok(Divided::Helper)
+        }
+    }
+}
+
+/// Tells the helper what it may do. Once, before anybody can have a hand in this process.
+///
+/// # Errors
+/// Where there is no helper any more.
+pub(super) fn inform(config_path: &Path, config: &Config) -> io::Result<()> {
+    let known = known::Known::of(config_path, config);
+    settle(&Ask::Know(known)).map(drop)
+}
+
+/// Has the helper leave the terminal, as the server does.
+pub(super) fn detach() {
+    if let Err(error) = settle(&Ask::Detach) {
+        log::warn!("commands stay on the terminal: {error}");
+    }
+}
+
+/// Has the helper open a file. Opening the configuration also has it look there for what it may
+/// do.
+///
+/// # Errors
+/// Where it may not, or cannot.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    settle(&Ask::Open(path.as_os_str().as_bytes().to_vec()))?
+        .ok_or_else(|| io::Error::other("the helper sent no file"))
+}
+
+/// Reads the configuration again, and has the helper look what it names now.
+///
+/// # Errors
+/// Where it cannot be read or has mistakes.
+pub(super) fn load_config(path: &Path) -> Result<Config, ConfigError> {
+    let config = match open(path) {
+        Ok(file) => config::load_from(&file, path),
+        // Fails in the same way, and says so in the configuration's own words; or tells that
+        // there is no helper any more, where this process may not open it itself.
+        Err(_) => config::load(path),
+    }?;
+    if let Some(warning) = config::exposed_secrets(path, &config) {
+        log::warn!("{warning}");
+    }
+    Ok(config)
+}
+
+/// Asks for something that is done at once.
+fn settle(ask: &Ask) -> io::Result<Option<File>> {
+    let connection = connect(&[])?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    write(&connection, ask, &[])?;
+    let (told, descriptors) = read(&connection)?;
+    match told {
+        Told::Done => Ok(descriptors.into_iter().next().map(File::from)),
+        Told::NotNamed => Err(io::Error::other(NotNamed)),
+        Told::Failed(failure) => Err(failure.into()),
+        Told::Exited(_) | Told::TimedOut => Err(io::Error::other("the helper is confused")),
+    }
+}
+
+/// A connection to the helper, which gets these descriptors with it.
+///
+/// # Errors
+/// Where there is no helper any more.
+pub(super) fn connect(descriptors: &[BorrowedFd<'_>]) -> io::Result<UnixStream> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let mut all = vec![theirs.as_fd()];
+    all.extend(descriptors);
+    let sent = sys::send_with_descriptors(&helper()?.channel, &[0], &all);
+    sent.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => is_gone(),
+        _ => error,
+    })?;
+    Ok(ours)
+}
+
+/// What is said where the helper is no more. Another one cannot be started: this process has given
+/// that up, and has secrets in it.
+pub(super) fn is_gone() -> io::Error {
+    io::Error::other(
+        "the process that runs commands has ended: restart the server, which \
+         'pizauth server --replace' does without losing a token",
+    )
+}
+
+#[cfg(not(test))]
+fn helper() -> io::Result<&'static Helper> {
+    HELPER.get().ok_or_else(is_gone)
+}
+
+/// Tests have threads and cannot fork: the helper is one of them.
+#[cfg(test)]
+fn helper() -> io::Result<&'static Helper> {
+    let start = || {
+        let (channel, helper) = UnixStream::pair().unwrap();
+        let known = known::Known::everything();
+        let serve = move || process::serve(&helper, known);
+        std::thread::Builder::new().spawn(serve).unwrap();
+        Helper { channel }
+    };
+    Ok(HELPER.get_or_init(start))
+}

@@ -1,0 +1,170 @@
+//! What the helper may do: run the commands, and open the files, that the configuration names.
+//! Knows no secret of it.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Seek};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{self, Account, ClientAuth, Config, HttpsCertificate, SecretSource};
+
+/// Variables of commands begin with this, so that none can change what a shell does.
+const PREFIX: &str = "PIZAUTH_";
+
+/// What the configuration names.
+#[derive(Default, Serialize, Deserialize)]
+pub(in crate::server) struct Known {
+    /// The configuration file's own path.
+    config: Vec<u8>,
+    now: Named,
+    /// What the configuration before that named: a command of it may still be queued.
+    before: Named,
+    #[cfg(test)]
+    #[serde(skip)]
+    everything: bool,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Named {
+    commands: HashSet<String>,
+    files: HashSet<Vec<u8>>,
+}
+
+impl Known {
+    /// What this configuration, which was read from `path`, names.
+    pub(in crate::server) fn of(path: &Path, config: &Config) -> Self {
+        Self {
+            config: path.as_os_str().as_bytes().to_vec(),
+            now: Named::by(config),
+            ..Self::default()
+        }
+    }
+
+    #[cfg(test)]
+    pub(in crate::server) fn everything() -> Self {
+        Self {
+            everything: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether nothing was told yet.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.config.is_empty()
+    }
+
+    /// Whether a command may be run with these variables.
+    pub(super) fn has_command<'a>(
+        &self,
+        script: &str,
+        mut variables: impl Iterator<Item = &'a str>,
+    ) -> bool {
+        #[cfg(test)]
+        if self.everything {
+            return true;
+        }
+        let named = [&self.now, &self.before];
+        named.iter().any(|named| named.commands.contains(script))
+            && variables.all(|name| name.starts_with(PREFIX))
+    }
+
+    /// Opens a file that the configuration names, or that itself.
+    ///
+    /// # Errors
+    /// Where it cannot be opened. `None` where it is not named.
+    pub(super) fn open(&mut self, path: &[u8]) -> io::Result<Option<File>> {
+        let place = Path::new(OsStr::from_bytes(path));
+        if path == self.config {
+            return self.open_config(place).map(Some);
+        }
+        let named = [&self.now, &self.before];
+        if !named.iter().any(|named| named.files.contains(path)) {
+            return Ok(None);
+        }
+        File::open(place).map(Some)
+    }
+
+    /// Opens the configuration, for the server to read it again, and looks what it names now.
+    fn open_config(&mut self, path: &Path) -> io::Result<File> {
+        let mut file = File::open(path)?;
+        // What can be read only once is for the server.
+        if !file.metadata()?.is_file() {
+            return Ok(file);
+        }
+        // The server says what is wrong with it, and leaves the old one in force.
+        if let Ok(config) = config::load_from(&file, path) {
+            self.before = std::mem::replace(&mut self.now, Named::by(&config));
+        }
+        file.rewind()?;
+        Ok(file)
+    }
+}
+
+impl Named {
+    fn by(config: &Config) -> Self {
+        let global = [
+            &config.auth_notify_cmd,
+            &config.error_notify_cmd,
+            &config.token_event_cmd,
+            &config.persist_cmd,
+            &config.restore_cmd,
+            &config.startup_cmd,
+        ];
+        let accounts = || config.accounts.iter().map(AsRef::as_ref);
+        let mut commands: HashSet<String> = global.into_iter().flatten().cloned().collect();
+        commands.extend(accounts().flat_map(commands_of).cloned());
+        let own = accounts().filter_map(|account: &Account| account.ca_file.clone());
+        let mut files: Vec<PathBuf> = own.collect();
+        if let HttpsCertificate::Files { cert, key } = &config.https_certificate {
+            files.extend([cert.clone(), key.clone()]);
+        }
+        let bytes = |path: PathBuf| path.into_os_string().as_bytes().to_vec();
+        Self {
+            commands,
+            files: files.into_iter().map(bytes).collect(),
+        }
+    }
+}
+
+fn commands_of(account: &Account) -> impl Iterator<Item = &String> {
+    let secret = match &account.authority.client_auth {
+        ClientAuth::Post(SecretSource::Command(script))
+        | ClientAuth::Basic(SecretSource::Command(script)) => Some(script),
+        _ => None,
+    };
+    account.transient_error_if_cmd.iter().chain(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Known {
+        let text = "persist_cmd = \"keep\"; account \"a\" { auth_uri = \"http://localhost/a\"; \
+                    token_uri = \"http://localhost/t\"; client_id = \"c\"; \
+                    transient_error_if_cmd = \"probe\"; }";
+        let config = config::parse(text, "/none/pizauth.conf").unwrap();
+        Known::of(Path::new("/none/pizauth.conf"), &config)
+    }
+
+    #[test]
+    fn only_what_is_configured_is_run() {
+        let known = known();
+        for script in ["keep", "probe"] {
+            assert!(known.has_command(script, ["PIZAUTH_URL"].into_iter()));
+            assert!(!known.has_command(script, ["PIZAUTH_URL", "BASH_ENV"].into_iter()));
+        }
+        assert!(!known.has_command("keep; cat ~/.ssh/id_ed25519", std::iter::empty()));
+    }
+
+    #[test]
+    fn only_what_is_configured_is_opened() {
+        let mut known = known();
+        assert!(known.open(b"/etc/passwd").unwrap().is_none());
+        assert!(known.open(b"/none/pizauth.conf").is_err());
+    }
+}

@@ -1,0 +1,202 @@
+//! The helper's own life: waits for the server, does what it asks for, and ends when the server
+//! has ended and nothing runs any more.
+//!
+//! Has a thread for each command that runs, and one that waits. Knows no secret.
+
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+
+use super::known::Known;
+use super::wire::{Ask, Run, Told, read, write};
+use crate::clock;
+use crate::server::signals;
+use crate::sys::{self, Woken};
+
+/// The shell where `$SHELL` is unset.
+const FALLBACK_SHELL: &str = "/bin/sh";
+
+/// What the process is called in lists of processes.
+const NAME: &str = "pizauth-helper";
+
+/// Enough for reading a configuration; only what is used of it takes up memory.
+const STACK: usize = 512 * 1024;
+
+/// What a service manager told the server is not for its commands.
+const NOT_FOR_COMMANDS: [&str; 4] = [
+    "NOTIFY_SOCKET",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+];
+
+/// Lives for as long as the server and its commands.
+pub(super) fn live(server: &UnixStream) {
+    prepare(server);
+    serve(server, Known::default());
+}
+
+/// Lets go of all that is not the helper's. Where the system refuses any of it, that is no reason
+/// not to run commands.
+fn prepare(server: &UnixStream) {
+    sys::close_descriptors_but(server);
+    if let Ok(null) = OpenOptions::new().read(true).write(true).open("/dev/null") {
+        let _ = dup2_stdin(&null)
+            .and(dup2_stdout(&null))
+            .and(dup2_stderr(&null));
+    }
+    let _ = std::env::set_current_dir("/");
+    let _ = sys::hide_memory();
+    sys::give_memory_back();
+    sys::set_process_name(NAME);
+    // What ends the server ends the helper, too, but only then: a last command may be to run.
+    let _ = signals::block();
+}
+
+/// Does what the server asks for until it is gone, then waits for what still runs.
+pub(super) fn serve(server: &UnixStream, known: Known) {
+    let known = Arc::new(Mutex::new(known));
+    let (running, none_runs) = channel::<()>();
+    loop {
+        let mut connection = match sys::receive_with_descriptors(server, &mut [0; 1]) {
+            Ok((0, _)) => break,
+            Ok((_, descriptors)) => descriptors.into_iter(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) => break,
+        };
+        let Some(stream) = connection.next() else {
+            continue;
+        };
+        let (known, running) = (Arc::clone(&known), running.clone());
+        let attend = move || {
+            attend(&stream.into(), connection.collect(), &known);
+            drop(running);
+        };
+        let thread = thread::Builder::new().name("command".into());
+        // Where there is no room for a thread, the server is told by the end of the connection.
+        let _ = thread.stack_size(STACK).spawn(attend);
+    }
+    drop(running);
+    // Nothing is ever sent: this comes back when each thread has let go of its end.
+    let _ = none_runs.recv();
+}
+
+/// Does one thing.
+fn attend(server: &UnixStream, pipes: Vec<OwnedFd>, known: &Mutex<Known>) {
+    let Ok((ask, _)) = read(server) else {
+        return;
+    };
+    let mut file = None;
+    let told = match ask {
+        Ask::Know(told) => know(&mut lock(known), told),
+        Ask::Detach => setsid().map_or_else(|error| failed(error.into()), |_| Told::Done),
+        Ask::Open(path) => match lock(known).open(&path) {
+            Ok(Some(opened)) => {
+                file = Some(opened);
+                Told::Done
+            }
+            Ok(None) => Told::NotNamed,
+            Err(error) => failed(error),
+        },
+        Ask::Run(run) => {
+            let variables = run.environment.iter().map(|(name, _)| name.as_str());
+            // Not under the lock, while the command runs.
+            let is_named = lock(known).has_command(&run.script, variables);
+            match is_named {
+                true => perform(server, &run, pipes).unwrap_or_else(failed),
+                false => Told::NotNamed,
+            }
+        }
+    };
+    let descriptors: Vec<_> = file.iter().map(std::os::fd::AsFd::as_fd).collect();
+    // A server that is gone does not want to know.
+    let _ = write(server, &told, &descriptors);
+}
+
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn know(known: &mut Known, told: Known) -> Told {
+    if !known.is_nothing() {
+        return Told::NotNamed;
+    }
+    *known = told;
+    Told::Done
+}
+
+fn failed(error: io::Error) -> Told {
+    Told::Failed(error.into())
+}
+
+/// Runs a command to its end. Three descriptors are its input, the other end of that, and its
+/// output.
+fn perform(server: &UnixStream, run: &Run, pipes: Vec<OwnedFd>) -> io::Result<Told> {
+    let mut pipes = pipes.into_iter();
+    let (input, kept, output) = (pipes.next(), pipes.next(), pipes.next());
+    let child = start(run, input, output)?;
+    finish(server, child, run, kept)
+}
+
+fn start(run: &Run, input: Option<OwnedFd>, output: Option<OwnedFd>) -> io::Result<Child> {
+    let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+    let pipe = |end: Option<OwnedFd>| end.map_or_else(Stdio::null, Stdio::from);
+    let mut process = Command::new(shell.unwrap_or_else(|| FALLBACK_SHELL.into()));
+    sys::unblock_signals(&mut process)
+        .arg("-c")
+        .arg(&run.script)
+        .envs(run.environment.iter().map(|(name, value)| (name, value)));
+    for name in NOT_FOR_COMMANDS {
+        process.env_remove(name);
+    }
+    process
+        .stdin(pipe(input))
+        .stdout(pipe(output))
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+}
+
+/// Waits for the end of a command. `kept` is held until the server has written all of the
+/// command's input: one that was cut off by the server's death must not look like a whole one,
+/// which the command would keep in the place of the last one.
+fn finish(
+    server: &UnixStream,
+    mut child: Child,
+    run: &Run,
+    mut kept: Option<OwnedFd>,
+) -> io::Result<Told> {
+    let id = Pid::from_raw(child.id().cast_signed());
+    let limit = Duration::from_millis(run.limit);
+    let deadline = clock::moment() + limit;
+    let mut listener = Some(server);
+    let told = loop {
+        let left = deadline.since(clock::moment());
+        match sys::wait_for_end_or(id, listener, left)? {
+            Woken::Ended => break None,
+            Woken::TimeOver => break Some(Told::TimedOut),
+            Woken::Readable => match (&*server).read(&mut [0; 1]) {
+                Ok(count) if count > 0 => kept = None,
+                _ if run.outlives => listener = None,
+                _ => break Some(Told::TimedOut),
+            },
+        }
+    };
+    if told.is_some() {
+        // Not collected yet, so the group's number is still its own.
+        let _ = killpg(id, Signal::SIGKILL);
+    }
+    drop(kept);
+    let status = child.wait()?;
+    Ok(told.unwrap_or(Told::Exited(status.into_raw())))
+}
