@@ -470,8 +470,10 @@ fn every_test_that_the_threats_name_exists() {
     let mut count = 0;
     for (file, name) in quoted.filter_map(|it| it.split_once("::")) {
         let source = std::fs::read_to_string(root.join(file)).unwrap_or_default();
-        let is_test = source.contains(&format!("#[test]\nfn {name}()"))
-            || source.contains(&format!("#[test]\n    fn {name}()"));
+        let before = source.split(&format!("fn {name}()")).next();
+        let before = before.filter(|before| before.len() < source.len());
+        let attributes = before.map(|before| before.rsplit("\n\n").next().unwrap_or_default());
+        let is_test = attributes.is_some_and(|it| it.contains("#[test]"));
         assert!(is_test, "no test {name} in {file}");
         count += 1;
     }
