@@ -26,7 +26,7 @@ const SHOWN: [&str; 4] = [
     "\"error\"",
     "\"error_description\"",
     "\"token_type\"",
-    "\"verification_uri",
+    "\"verification_ur",
 ];
 
 fn answer(data: &[u8]) -> Answer<'_> {
