@@ -274,8 +274,7 @@ fn time(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// The exit code to end with where there is nothing to do: usage errors, help and the version have
 /// been printed.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Exit> {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
+pub fn parse(arguments: Vec<OsString>) -> Result<Command, Exit> {
     if let Some(command) = plain_show(&arguments) {
         return Ok(command);
     }

@@ -40,7 +40,8 @@ use self::who::Who;
 use crate::client::time::Clock;
 use crate::client::{ClientError, exchange};
 use crate::config::{
-    self, Account, ClientAuth, Config, ConfigError, GrantType, HttpsCertificate, SecretSource,
+    self, Account, ClientAuth, Config, ConfigError, FileProblem, GrantType, HttpsCertificate,
+    SecretSource,
 };
 use crate::console::{self, Stdout};
 use crate::exit::Exit;
@@ -203,16 +204,22 @@ impl Patient {
             Ok(_) => Content::Nothing,
             Err(_) => Content::Unknown,
         };
-        let mut findings = vec![match &self.config {
-            Ok(config) => Finding::good(area, good_file(&path.to_string(), config)),
-            Err(None) => Finding::problem(area, path.to_string()),
-            Err(Some(ConfigError::Mistakes(_))) => Finding::problem(
-                area,
-                format!("{path} has mistakes, and no server starts with it"),
-            )
-            .advise("correct what 'pizauth check' shows, then run 'pizauth reload'"),
-            Err(Some(error)) => Finding::problem(area, error.to_string()),
-        }];
+        let finding = match &self.config {
+            Ok(config) => Some(Finding::good(area, good_file(&path.to_string(), config))),
+            Err(None) => Some(Finding::problem(area, path.to_string())),
+            Err(Some(ConfigError::Mistakes(_))) => {
+                let text = format!("{path} has mistakes, and no server starts with it");
+                let advice = "correct what 'pizauth check' shows, then run 'pizauth reload'";
+                Some(Finding::problem(area, text).advise(advice))
+            }
+            // What the file's owner and mode say of it is told below.
+            Err(Some(ConfigError::File {
+                problem: FileProblem::Writable | FileProblem::NotOurs(_),
+                ..
+            })) => None,
+            Err(Some(error)) => Some(Finding::problem(area, error.to_string())),
+        };
+        let mut findings: Vec<Finding> = finding.into_iter().collect();
         if let Some(file) = look::file(&self.config_path) {
             findings.extend(files::config(&file, user, content));
         }

@@ -35,6 +35,7 @@ pub mod vault;
 
 mod logging;
 
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
@@ -43,8 +44,8 @@ use exit::Exit;
 
 /// Does what the command line asks for.
 #[must_use]
-pub fn run() -> Exit {
-    match cli::parse(std::env::args_os()) {
+pub fn run(arguments: Vec<OsString>) -> Exit {
+    match cli::parse(arguments) {
         Ok(Command::Client(command)) => client::run(command),
         Ok(Command::Server(options)) => server::run(&options),
         Ok(Command::Check(path)) => check(path.as_deref()),

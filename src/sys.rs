@@ -7,17 +7,20 @@
 mod alarm;
 /// What other systems have in its place works here too, so that it can be tried out.
 #[cfg(all(test, target_os = "linux"))]
-#[allow(unreachable_pub, reason = "here it is a part of the tests")]
+#[expect(unreachable_pub, reason = "there it is for others")]
 #[path = "sys/alarm_elsewhere.rs"]
 mod alarm_elsewhere;
+mod begin;
 mod confine;
 mod locked;
+mod memory;
+mod watch;
 mod wiping;
 
 use std::io;
 use std::mem::{offset_of, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
@@ -29,8 +32,11 @@ use nix::sys::signal::SigSet;
 use nix::unistd::{ForkResult, Pid};
 
 pub use self::alarm::Alarm;
+pub use self::begin::run_program;
 pub use self::confine::{Access, Measure, confine};
 pub use self::locked::{LockedText, reserve_locked_memory};
+pub use self::memory::{give_memory_back, return_memory};
+pub use self::watch::{Interest, Watch};
 pub use self::wiping::{Wiping, wipe_stack};
 
 /// The longest path that a Unix socket can have here, in bytes: the kernel's field less its NUL.
@@ -59,6 +65,32 @@ pub fn peer_uid(stream: &impl AsFd) -> io::Result<u32> {
         let (uid, _) = nix::unistd::getpeereid(stream)?;
         Ok(uid.as_raw())
     }
+}
+
+/// Accepts a connection that does not block.
+///
+/// # Errors
+/// Where nobody is there, or the system refuses.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "accept4 gives a number")]
+pub fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
+    use nix::sys::socket::{SockFlag, accept4};
+    use std::os::fd::FromRawFd as _;
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let number = accept4(listener.as_raw_fd(), flags)?;
+    // SAFETY: the kernel has just opened it for this process, and nobody else has it.
+    Ok(unsafe { UnixStream::from_raw_fd(number) })
+}
+
+/// Accepts a connection that does not block.
+///
+/// # Errors
+/// Where nobody is there, or the system refuses.
+#[cfg(not(target_os = "linux"))]
+pub fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
+    let (stream, _) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    Ok(stream)
 }
 
 /// Splits the process in two.
@@ -229,27 +261,6 @@ pub fn hide_memory() -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     nix::sys::prctl::set_dumpable(false)?;
     Ok(())
-}
-
-/// Has freed memory go back to the system: an attack, or a thousand refreshes at once, must not
-/// leave a process behind that is large for weeks.
-pub fn give_memory_back() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    limit_malloc();
-}
-
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[expect(unsafe_code, reason = "mallopt has no safe wrapper")]
-fn limit_malloc() {
-    /// Larger blocks are the system's own. By itself glibc raises this with each one that is freed.
-    const LARGE: i32 = 256 * 1024;
-    /// By itself glibc has up to eight for each processor, each with its own remains.
-    const ARENAS: i32 = 2;
-    // SAFETY: no memory is passed, and there is one thread.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
-        libc::mallopt(libc::M_ARENA_MAX, ARENAS);
-    }
 }
 
 /// How many characters fit on a line of this terminal, where it says so.

@@ -27,6 +27,17 @@ use crate::oauth::token::{Answer, TokenRequest};
 /// The longest answer that is read. Real ones have some KiB.
 const MAX_ANSWER: u64 = 1024 * 1024;
 
+/// What is received goes through this, and an answer's headers must fit. By itself ureq takes as
+/// much as a quarter of a MiB for each request, and there may be a hundred at once.
+const INPUT_BUFFER: usize = 32 * 1024;
+
+/// The longest headers of an answer. Less than the buffer, or an answer with endless headers would
+/// only end with the time.
+const MAX_HEADERS: usize = 24 * 1024;
+
+/// What is sent goes through this, and a request's headers must fit.
+const OUTPUT_BUFFER: usize = 16 * 1024;
+
 /// How long a request may take from the first to the last byte of the answer.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
@@ -158,6 +169,9 @@ fn agent(tls: Option<TlsConfig>) -> Agent {
         .timeout_connect(Some(CONNECT_LIMIT))
         // The next request is an hour away: a kept connection would only cost memory.
         .max_idle_connections(0)
+        .max_response_header_size(MAX_HEADERS)
+        .input_buffer_size(INPUT_BUFFER)
+        .output_buffer_size(OUTPUT_BUFFER)
         .user_agent(concat!("pizauth/", env!("CARGO_PKG_VERSION")));
     if let Some(tls) = tls {
         config = config.tls_config(tls);

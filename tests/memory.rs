@@ -39,7 +39,7 @@ impl Scene {
         let origin = match tls {
             true => format!(
                 "https://{}",
-                support::secure_front::in_front_of(provider.address())
+                support::tls_front::in_front_of(provider.address())
             ),
             false => format!("http://{}", provider.address()),
         };
@@ -55,7 +55,7 @@ impl Scene {
             "account \"{name}\" {{ auth_uri = \"{0}/authorize\"; token_uri = \"{0}/token\"; \
              client_id = \"mail\"; ca_file = \"{1}\"; {more} }}\n",
             self.origin,
-            support::secure_front::ca_file().display()
+            support::tls_front::ca_file().display()
         )
     }
 

@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 use crate::client;
 use crate::provider::Provider;
 
-/// The program that is measured.
-pub(crate) const PIZAUTH: &str = env!("CARGO_BIN_EXE_pizauth");
+/// The program that is measured: this package's, unless `COST_PROGRAM` names another build.
+pub(crate) fn pizauth() -> PathBuf {
+    std::env::var_os("COST_PROGRAM")
+        .map_or_else(|| env!("CARGO_BIN_EXE_pizauth").into(), PathBuf::from)
+}
 
 /// A directory that is removed with what runs in it.
 pub(crate) struct Lab {
@@ -109,7 +112,7 @@ impl Lab {
     /// Starts pizauth in the background.
     pub(crate) fn start(&self, accounts: usize, provider: &Provider) -> Running {
         let config = self.configure(accounts, provider);
-        let mut command = self.command(PIZAUTH, &["server", "-c", config.to_str().unwrap()]);
+        let mut command = self.command(pizauth(), &["server", "-c", config.to_str().unwrap()]);
         let before = Instant::now();
         assert!(command.status().unwrap().success(), "the server starts");
         let start = before.elapsed();

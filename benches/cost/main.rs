@@ -27,15 +27,29 @@ fn or_not(value: Option<impl Display>) -> String {
     value.map_or_else(|| "n/a".to_owned(), |value| value.to_string())
 }
 
+/// What can be measured, by the names that `cargo bench -- NAME` picks it by.
+const GROUPS: [(&str, fn()); 9] = [
+    ("client", rows::client),
+    ("musl", rows::musl),
+    ("start", rows::start),
+    ("idle", rows::idle),
+    ("burst", rows::burst),
+    ("load", rows::load),
+    ("many", rows::many_accounts),
+    ("configuration", rows::configuration),
+    ("build", rows::build),
+];
+
 fn main() {
+    // cargo adds options of its own.
+    let picked: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|name| !name.starts_with('-'))
+        .collect();
     println!("| measure | pizauth | C floor | wanted |\n|---|---|---|---|");
-    rows::client();
-    rows::musl();
-    rows::start();
-    rows::idle();
-    rows::burst();
-    rows::load();
-    rows::many_accounts();
-    rows::configuration();
-    rows::build();
+    for (name, measure) in GROUPS {
+        if picked.is_empty() || picked.iter().any(|one| one == name) {
+            measure();
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::client;
 use crate::counting::{in_turns, instructions, median, median_of, output, system_calls};
-use crate::lab::{Lab, PIZAUTH, Running};
+use crate::lab::{Lab, Running, pizauth};
 use crate::load;
 use crate::process;
 use crate::provider::Provider;
@@ -39,7 +39,7 @@ fn kib(value: Option<u64>) -> String {
 
 /// `show` as a whole program.
 pub(crate) fn client() {
-    show_of(Path::new(PIZAUTH), "`show`", ["230,000", "55", "1.3x"]);
+    show_of(&pizauth(), "`show`", ["230,000", "55", "1.3x"]);
 }
 
 /// The same, where there is a static build.
@@ -141,8 +141,9 @@ pub(crate) fn idle() {
 /// A thousand refreshes at once, at an endpoint that takes 200 ms.
 pub(crate) fn burst() {
     const ACCOUNTS: usize = 1_000;
-    let (lab, provider) = (Lab::new(), Provider::new());
+    let (lab, floor_lab, provider) = (Lab::new(), Lab::new(), Provider::new());
     let server = lab.serve(ACCOUNTS, &provider);
+    let floor = floor_lab.start_floor(&floor_lab.compile("floor_server").expect("a C compiler"));
     provider.delay(200);
     let before = provider.answered();
     let begun = Instant::now();
@@ -150,11 +151,13 @@ pub(crate) fn burst() {
         let mut stream = std::os::unix::net::UnixStream::connect(&server.socket).unwrap();
         std::io::Write::write_all(&mut stream, format!("refresh\ta{number}\n").as_bytes()).unwrap();
     }
-    let (mut threads, mut memory, mut slowest) = (None, None, Duration::ZERO);
+    let (mut threads, mut memory) = (None, None);
+    let (mut slowest, mut floors) = (Duration::ZERO, Duration::ZERO);
     while provider.answered() < before + ACCOUNTS {
         threads = threads.max(process::status(server.pid, "Threads"));
         memory = memory.max(process::status(server.pid, "VmRSS"));
         slowest = slowest.max(client::time(&server.socket, "show\ta0\n"));
+        floors = floors.max(client::time(&floor.socket, "show\ta0\n"));
         thread::sleep(Duration::from_millis(3));
     }
     let all = begun.elapsed();
@@ -174,7 +177,7 @@ pub(crate) fn burst() {
     row(
         "the same: slowest `show` meanwhile",
         ms(slowest),
-        "",
+        ms(floors),
         "20 ms",
     );
     thread::sleep(Duration::from_secs(5));
@@ -215,15 +218,21 @@ pub(crate) fn load() {
             floors,
             "0.9x",
         );
-        let (ours, floors) = (
-            median(rounds.iter().map(|both| both.0.p99)),
-            median(rounds.iter().map(|both| both.1.p99)),
+        let p99 = |load: &load::Load| load.p99;
+        let ratio = |(ours, floor): &(load::Load, load::Load)| {
+            ours.p99.as_secs_f64() / floor.p99.as_secs_f64()
+        };
+        let ours = format!(
+            "{} ({:.2}x)",
+            ms(median(rounds.iter().map(|both| p99(&both.0)))),
+            median_of(rounds.iter().map(ratio).collect())
         );
+        let floors = ms(median(rounds.iter().map(|both| p99(&both.1))));
         row(
             &format!("the same: p99, {clients} clients"),
-            ms(ours),
-            ms(floors),
-            "",
+            ours,
+            floors,
+            "1.1x",
         );
     }
 }
@@ -271,13 +280,21 @@ pub(crate) fn configuration() {
     let (lab, provider) = (Lab::new(), Provider::new());
     let server = lab.start(10_000, &provider);
     let config = lab.path("pizauth.conf");
+    let used_before = process::time_of_children();
     let check = (0..STARTS).map(|_| {
         let before = Instant::now();
-        let mut command = lab.command(PIZAUTH, &["check", "-c", config.to_str().unwrap()]);
+        let mut command = lab.command(pizauth(), &["check", "-c", config.to_str().unwrap()]);
         assert!(command.status().unwrap().success());
         before.elapsed()
     });
-    row("10,000 accounts: `check`", ms(median(check)), "", "150 ms");
+    let check = ms(median(check));
+    let used = (process::time_of_children() - used_before) / STARTS as u32;
+    row(
+        "10,000 accounts: `check`",
+        format!("{check} ({} of processor time)", ms(used)),
+        "",
+        "150 ms",
+    );
     let reload = (0..STARTS).map(|_| client::time(&server.socket, "reload\n"));
     row(
         "10,000 accounts: `reload`",
@@ -287,8 +304,13 @@ pub(crate) fn configuration() {
     );
 }
 
-/// What the build comes to. How long it takes is to be seen on a machine that does nothing else.
+/// What the build comes to.
 pub(crate) fn build() {
+    let time = match env::var("COST_BUILD") {
+        Ok(no) if no == "0" => "n/a".to_owned(),
+        _ => clean_build(),
+    };
+    row("clean release build", time, "", "60 s on 2 processors");
     let tree = [
         "tree",
         "-e",
@@ -304,7 +326,7 @@ pub(crate) fn build() {
         tree.lines().map(names).collect::<BTreeSet<String>>().len()
     });
     row("crates in the normal tree", or_not(crates), "", "100");
-    let size = fs::metadata(PIZAUTH)
+    let size = fs::metadata(pizauth())
         .ok()
         .map(|program| program.len() as f64 / 1e6);
     row(
@@ -313,4 +335,26 @@ pub(crate) fn build() {
         "",
         "4 MB",
     );
+}
+
+/// How long a release build takes where nothing is there yet, and the processor time of it, which
+/// depends less on what else the machine does.
+fn clean_build() -> String {
+    let lab = Lab::new();
+    let target = lab.path("target");
+    let mut command = std::process::Command::new(env!("CARGO"));
+    command
+        .args(["build", "--release", "--quiet", "--target-dir"])
+        .arg(&target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    let before = (Instant::now(), process::time_of_children());
+    if !command.status().is_ok_and(|status| status.success()) {
+        return "n/a".to_owned();
+    }
+    let seconds = before.0.elapsed().as_secs_f64();
+    let used = process::time_of_children() - before.1;
+    format!(
+        "{seconds:.0} s ({:.0} s of processor time)",
+        used.as_secs_f64()
+    )
 }

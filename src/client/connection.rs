@@ -24,8 +24,8 @@ use crate::sys::peer_uid;
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// Room for the line that a reply begins with, beside the longest that may follow it.
 const REPLY_HEAD: usize = 64;
-/// Where reading starts: most tokens fit, so that nothing needs to grow.
-const FIRST_BUFFER: usize = 8 * 1024;
+/// Where reading starts: most tokens fit, so that nothing needs to grow; and all of it is wiped.
+const FIRST_BUFFER: usize = 1024;
 
 /// What a server may take.
 pub(super) struct Limits {

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use url::Url;
-use zeroize::{ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{form, printable};
 use crate::config::Authority;
@@ -19,8 +19,13 @@ use crate::secret::{AuthState, Code, Verifier};
 
 /// Random bytes for one authorisation request: the first half becomes `state`, the other half the
 /// PKCE verifier. Wiped when dropped.
-#[derive(ZeroizeOnDrop)]
 pub struct Entropy(pub [u8; 64]);
+
+impl Drop for Entropy {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 /// An authorisation request: a URL for the user's browser, and what must be remembered of it.
 #[derive(Debug)]

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use nix::unistd::geteuid;
@@ -26,6 +26,9 @@ const CLIENTS_PER_CHORE: usize = 256;
 
 /// How many dumps may be waiting to be restored: each can be 16 MiB.
 const RESTORES: usize = 4;
+
+/// The user that this process runs as, which never changes.
+static OWN_UID: OnceLock<u32> = OnceLock::new();
 
 /// The control socket's side of the [`crate::server::intake`].
 pub(super) struct Control(pub(super) Arc<Server>);
@@ -53,10 +56,9 @@ impl Door for Control {
     const TIME: Duration = REQUEST_TIME;
 
     fn accept(&self, listener: &Arc<UnixListener>) -> io::Result<Option<UnixStream>> {
-        let (stream, _) = listener.accept()?;
-        stream.set_nonblocking(true)?;
+        let stream = sys::accept(listener)?;
         let peer = sys::peer_uid(&stream)?;
-        if peer == 0 || peer == geteuid().as_raw() {
+        if peer == 0 || peer == *OWN_UID.get_or_init(|| geteuid().as_raw()) {
             return Ok(Some(stream));
         }
         log::warn!("user {peer} was turned away from the control socket");

@@ -11,11 +11,9 @@ mod news;
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, RawFd};
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zeroize::Zeroizing;
 
 use self::client::Client;
@@ -23,7 +21,7 @@ pub(super) use self::door::{Door, Framing, Refusal, Served, Waiting};
 use self::news::Told;
 pub(super) use self::news::{Bell, Handle, News, news};
 use crate::clock::{self, Moment};
-use crate::sys;
+use crate::sys::{self, Interest, Watch};
 
 /// How often one client is read from before it is the others' turn.
 const READS_IN_A_ROW: usize = 16;
@@ -46,7 +44,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// One thread's worth of doors.
 pub(super) struct Intake<D: Door> {
     door: D,
+    watch: Watch,
     listeners: Vec<D::Listener>,
+    /// Whether the listeners are watched.
+    listening: bool,
     news: News<D::Listener>,
     parked: Vec<Client<D::Stream>>,
     waiting: Vec<Waiting<D::Stream, D::Wait>>,
@@ -75,10 +76,21 @@ struct Ready {
 
 impl<D: Door> Intake<D> {
     /// Serves nobody before it is told to.
-    pub(super) fn new(door: D, listeners: Vec<D::Listener>, news: News<D::Listener>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// Where the system has no descriptors left.
+    pub(super) fn new(
+        door: D,
+        listeners: Vec<D::Listener>,
+        news: News<D::Listener>,
+    ) -> io::Result<Self> {
+        let mut watch = Watch::new()?;
+        watch.add(&news, Interest::Readable)?;
+        Ok(Self {
             door,
+            watch,
             listeners,
+            listening: false,
             news,
             parked: Vec::new(),
             waiting: Vec::new(),
@@ -87,7 +99,7 @@ impl<D: Door> Intake<D> {
             spare: spare(),
             paused: None,
             is_open: false,
-        }
+        })
     }
 
     /// Works for as long as the process does.
@@ -108,7 +120,8 @@ impl<D: Door> Intake<D> {
                 }
             }
             for index in ready.gone {
-                self.waiting.swap_remove(index);
+                let client = self.waiting.swap_remove(index);
+                self.watch.remove(&client.stream);
             }
             if ready.rung {
                 self.hear();
@@ -123,54 +136,56 @@ impl<D: Door> Intake<D> {
     fn wait(&mut self) -> io::Result<Ready> {
         let now = clock::moment();
         self.paused = self.paused.filter(|until| *until > now);
-        let listening = match self.paused {
-            None if self.is_open => self.listeners.len(),
-            _ => 0,
-        };
+        self.listen(self.is_open && self.paused.is_none())?;
         let parked = self.parked.iter().map(|client| client.deadline);
         let waiting = self.waiting.iter().map(|client| client.until);
         let deadline = parked.chain(waiting).chain(self.paused).min();
-        let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
-            // Rounded up, so as not to wake up a moment too early.
-            PollTimeout::try_from(deadline.since(now) + Duration::from_millis(1))
-                .unwrap_or(PollTimeout::MAX)
-        });
-        let mut descriptors = self.descriptors(listening);
-        match poll(&mut descriptors, timeout) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        // `any` would ask only for what was waited for, and nobody waits for a client's going.
-        let is_ready = |descriptor: &PollFd<'_>| {
-            descriptor
-                .revents()
-                .is_some_and(|events| !events.is_empty())
-        };
-        let ready = |from: usize, count: usize| {
-            let these = descriptors[from..from + count].iter().enumerate();
-            let these = these.filter(|(_, descriptor)| is_ready(descriptor));
-            these.map(|(index, _)| index).rev().collect::<Vec<usize>>()
-        };
-        let (parked, waiting) = (self.parked.len(), self.waiting.len());
-        Ok(Ready {
-            parked: ready(0, parked),
-            gone: ready(parked, waiting),
-            listeners: ready(parked + waiting, listening),
-            rung: descriptors.last().is_some_and(is_ready),
-        })
+        // Rounded up, so as not to wake up a moment too early.
+        let timeout = deadline.map(|deadline| deadline.since(now) + Duration::from_millis(1));
+        let descriptors = self.watch.wait(timeout)?;
+        Ok(self.sort(&descriptors))
     }
 
-    /// What to wait for: the parked, the waiting, so many listeners, and the bell.
-    fn descriptors(&self, listening: usize) -> Vec<PollFd<'_>> {
-        let parked = self.parked.iter().map(|client| client.stream.as_fd());
-        let waiting = self.waiting.iter().map(|client| client.stream.as_fd());
-        let listeners = self.listeners[..listening].iter().map(AsFd::as_fd);
-        let mut descriptors: Vec<PollFd<'_>> = parked.map(readable).collect();
-        // Nothing more is read from a client that waits; only its going away is noticed.
-        descriptors.extend(waiting.map(|client| PollFd::new(client, PollFlags::empty())));
-        descriptors.extend(listeners.map(readable));
-        descriptors.push(readable(self.news.as_fd()));
-        descriptors
+    /// Watches the listeners, or does not.
+    fn listen(&mut self, listening: bool) -> io::Result<()> {
+        if self.listening == listening {
+            return Ok(());
+        }
+        for listener in &self.listeners {
+            if listening {
+                self.watch.add(listener, Interest::Readable)?;
+            } else {
+                self.watch.remove(listener);
+            }
+        }
+        self.listening = listening;
+        Ok(())
+    }
+
+    /// Whose descriptors these are.
+    fn sort(&self, descriptors: &[RawFd]) -> Ready {
+        let mut ready = Ready {
+            listeners: Vec::new(),
+            parked: Vec::new(),
+            gone: Vec::new(),
+            rung: false,
+        };
+        for &descriptor in descriptors {
+            let is = |other: &dyn AsFd| other.as_fd().as_raw_fd() == descriptor;
+            if let Some(index) = self.listeners.iter().position(|listener| is(listener)) {
+                ready.listeners.push(index);
+            } else if is(&self.news) {
+                ready.rung = true;
+            } else if let Some(index) = self.parked.iter().position(|client| is(&client.stream)) {
+                ready.parked.push(index);
+            } else if let Some(index) = self.waiting.iter().position(|client| is(&client.stream)) {
+                ready.gone.push(index);
+            }
+        }
+        for indices in [&mut ready.parked, &mut ready.gone] {
+            indices.sort_unstable_by(|one, other| other.cmp(one));
+        }
+        ready
     }
 
     /// Takes in what has happened elsewhere.
@@ -178,6 +193,9 @@ impl<D: Door> Intake<D> {
         for told in self.news.take() {
             match told {
                 Told::Listeners(listeners, done) => {
+                    // Those that are closed are not watched any more; the new ones are before the
+                    // next turn.
+                    let _ = self.listen(false);
                     self.listeners = listeners;
                     let _ = done.send(());
                 }
@@ -189,6 +207,9 @@ impl<D: Door> Intake<D> {
                     let _ = done.send(());
                 }
                 Told::Close(done) => {
+                    // Who took the listeners over has them still: closing them here would not
+                    // keep them from being watched.
+                    let _ = self.listen(false);
                     self.listeners.clear();
                     self.waiting.clear();
                     self.parked.clear();
@@ -207,6 +228,7 @@ impl<D: Door> Intake<D> {
         }
         self.news.want_changes();
         for client in std::mem::take(&mut self.waiting) {
+            self.watch.remove(&client.stream);
             let served = self.door.resume(client, false);
             self.keep(served);
         }
@@ -214,6 +236,8 @@ impl<D: Door> Intake<D> {
 
     fn keep(&mut self, served: Served<D::Stream, D::Wait>) {
         if let Served::Waits(client) = served {
+            // Nothing more is read from it; only its going away is noticed, if that is possible.
+            let _ = self.watch.add(&client.stream, Interest::Gone);
             self.waiting.push(client);
         }
     }
@@ -318,6 +342,9 @@ impl<D: Door> Intake<D> {
         while self.parked.len() >= self.most || self.is_too_much(&client) {
             self.turn_out_the_oldest();
         }
+        if self.watch.add(&client.stream, Interest::Readable).is_err() {
+            return self.door.refuse(client.stream, Refusal::Crowded);
+        }
         self.held += client.received.len();
         self.parked.push(client);
     }
@@ -328,6 +355,7 @@ impl<D: Door> Intake<D> {
 
     fn unpark(&mut self, index: usize) -> Client<D::Stream> {
         let client = self.parked.swap_remove(index);
+        self.watch.remove(&client.stream);
         self.held -= client.received.len();
         client
     }
@@ -354,15 +382,12 @@ impl<D: Door> Intake<D> {
         for index in (0..self.waiting.len()).rev() {
             if self.waiting[index].until <= now && self.is_open {
                 let client = self.waiting.swap_remove(index);
+                self.watch.remove(&client.stream);
                 let served = self.door.resume(client, true);
                 self.keep(served);
             }
         }
     }
-}
-
-fn readable(descriptor: BorrowedFd<'_>) -> PollFd<'_> {
-    PollFd::new(descriptor, PollFlags::POLLIN)
 }
 
 fn spare() -> Option<File> {

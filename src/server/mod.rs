@@ -55,6 +55,7 @@ pub use self::startup::run;
 use crate::clock::{Now, Timestamp};
 use crate::config::{Account, AccountName, Config};
 use crate::protocol::{Protection, ServerInfo};
+use crate::sys;
 use crate::vault::Vault;
 use crate::vault::order::{Order, Outcome, Task, Ticket};
 use crate::vault::token::{Event, Probed};
@@ -241,6 +242,8 @@ impl Server {
             self.persister.changed();
         }
         self.carry_out(orders);
+        drop(old);
+        sys::return_memory();
         Ok(accounts)
     }
 

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use crate::sys;
 
-/// Enough for a TLS handshake in a debug build; only what is used of it takes up memory.
-const STACK: usize = 512 * 1024;
+/// More than anything here needs; only what is used of it takes up memory. Not less: glibc keeps the
+/// stacks of threads that are gone, each with what it has used, until there are 40 MiB of them.
+const STACK: usize = 2 * 1024 * 1024;
 
 /// A key may take a worker as long as it has fewer than this many times the free ones. With 128
 /// workers the first key gets 112, a second one still 14, and so on.
@@ -146,6 +147,10 @@ impl Inner {
             self.lock().finished(&key);
             self.work.notify_one();
             self.done.notify_all();
+        }
+        // The last one to go after there was more to do than usual.
+        if self.lock().workers == 1 {
+            sys::return_memory();
         }
     }
 

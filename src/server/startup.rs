@@ -264,8 +264,10 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
         Some(taken) => taken.handover.keeping,
         None => persister::restore(&server),
     };
-    let redirect = Intake::new(Redirect(Arc::clone(&server)), entrances, redirect_news);
-    let control = Intake::new(Control(Arc::clone(&server)), vec![listener], control_news);
+    let redirect =
+        Intake::new(Redirect(Arc::clone(&server)), entrances, redirect_news).map_err(failed)?;
+    let control =
+        Intake::new(Control(Arc::clone(&server)), vec![listener], control_news).map_err(failed)?;
     spawn_with(&server, "persister", move |server| {
         persister::run(server, &inbox, keeping)
     })?;

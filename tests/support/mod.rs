@@ -30,9 +30,9 @@ pub mod provider;
 pub mod record;
 pub mod scan;
 pub mod scripted;
-pub mod secure_front;
 pub mod terminal;
 pub mod tls;
+pub mod tls_front;
 pub mod wait;
 
 pub use browser::{Page, fields, log_in, visit, visit_at};

@@ -1,4 +1,4 @@
-//! A client whose request is not whole yet.
+//! A client whose request is not whole yet, and reading from it.
 
 use std::io::{self, Read};
 
@@ -6,9 +6,13 @@ use zeroize::Zeroizing;
 
 use crate::clock::Moment;
 
-/// How much is read at once.
+/// How much is read at first: nearly every request fits, and what nobody needs is not wiped.
+const FIRST: usize = 1024;
+
+/// How much is read at once of what is longer.
 const CHUNK: usize = 16 * 1024;
 
+/// A client that has not sent all of its request.
 pub(super) struct Client<S> {
     pub(super) stream: S,
     pub(super) received: Zeroizing<Vec<u8>>,
@@ -16,10 +20,12 @@ pub(super) struct Client<S> {
 }
 
 impl<S: Read> Client<S> {
+    /// Reads once. What is read is wiped when it is let go of, and so is the room for it.
     pub(super) fn read(&mut self) -> io::Result<usize> {
         let known = self.received.len();
-        self.make_room(CHUNK);
-        self.received.extend_from_slice(&[0; CHUNK]);
+        let room = if known == 0 { FIRST } else { CHUNK };
+        self.make_room(room);
+        self.received.resize(known + room, 0);
         let result = self.stream.read(&mut self.received[known..]);
         let count = result.as_ref().map_or(0, |count| *count);
         self.received.truncate(known + count);

@@ -3,7 +3,6 @@
 //! That they are good and belong together was seen when the configuration was loaded, which can
 //! mark the place of a mistake. Whatever is wrong with them still has come about since.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -15,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
 use crate::console::describe;
+use crate::files;
 
 /// The longest file: real ones have a few KiB, and texts beside the certificates.
 const MAX_FILE: usize = 256 * 1024;
@@ -84,7 +84,7 @@ fn read_file(option: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     };
     // All the room at once: a `Vec` that grows leaves copies behind.
     let mut text = Zeroizing::new(Vec::with_capacity(MAX_FILE + 1));
-    let file = File::open(path).map_err(failed)?;
+    let file = files::open(path).map_err(failed)?;
     file.take(MAX_FILE as u64 + 1)
         .read_to_end(&mut text)
         .map_err(failed)?;
