@@ -9,7 +9,7 @@ mod info;
 mod inlet;
 mod line;
 mod login;
-mod pasted;
+pub(crate) mod pasted;
 mod sasl;
 mod status;
 mod terminal;

@@ -22,6 +22,8 @@ pub mod console;
 pub mod doctor;
 pub mod exit;
 pub mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod oauth;
 pub mod paths;
 pub mod protocol;

@@ -12,6 +12,7 @@ use std::path::Path;
 const PIZAUTH_1: &str = include_str!("../pizauth.1");
 const PIZAUTH_CONF_5: &str = include_str!("../pizauth.conf.5");
 const README: &str = include_str!("../README.md");
+const THREATS: &str = include_str!("threats.md");
 const SERVICE: &str = include_str!("../share/systemd/pizauth.service");
 const SOCKET: &str = include_str!("../share/systemd/pizauth.socket");
 const AGENT: &str = include_str!("../share/launchd/pizauth.plist");
@@ -459,4 +460,22 @@ fn anchor(line: &str) -> Option<String> {
         .chars()
         .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-'));
     Some(kept.collect::<String>().to_lowercase().replace(' ', "-"))
+}
+
+/// The threat model names for each statement the test that shows it: `file::name`.
+#[test]
+fn every_test_that_the_threats_name_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let quoted = THREATS.split('`').skip(1).step_by(2);
+    let mut count = 0;
+    for (file, name) in quoted.filter_map(|it| it.split_once("::")) {
+        let source = std::fs::read_to_string(root.join(file)).unwrap_or_default();
+        let before = source.split(&format!("fn {name}()")).next();
+        let before = before.filter(|before| before.len() < source.len());
+        let attributes = before.map(|before| before.rsplit("\n\n").next().unwrap_or_default());
+        let is_test = attributes.is_some_and(|it| it.contains("#[test]"));
+        assert!(is_test, "no test {name} in {file}");
+        count += 1;
+    }
+    assert!(count > 50, "{count} tests are named");
 }

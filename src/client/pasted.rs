@@ -16,7 +16,7 @@ const LISTENER: &str = "http://localhost/";
 ///
 /// # Errors
 /// What is wrong with it, and what to paste instead.
-pub(super) fn redirect(
+pub(crate) fn redirect(
     text: &str,
     begun: impl FnOnce() -> Vec<String>,
 ) -> Result<SecretText, String> {

@@ -55,8 +55,9 @@ impl Hidden {
             .is_some_and(|range| range.start < span.end())
     }
 
-    /// `line`, which begins at `offset` in the text, with an asterisk for each hidden character;
-    /// and where `marked` (a place in the text) is in it.
+    /// `line`, which begins at `offset` in the text, with an asterisk for each hidden character
+    /// and a visible one for each that nobody sees; and where `marked` (a place in the text) is in
+    /// it.
     pub(super) fn without_secrets(
         &self,
         line: &str,
@@ -75,7 +76,7 @@ impl Hidden {
             }
             let span = Span::new(here, here + character.len_utf8());
             let hide = !character.is_whitespace() && self.covers(span);
-            shown.push(if hide { '*' } else { character });
+            shown.push(if hide { '*' } else { visible(character) });
         }
         let line_end = offset + line.len();
         if marked.start >= line_end {
@@ -85,6 +86,23 @@ impl Hidden {
             moved.end = shown.len();
         }
         (shown, moved)
+    }
+}
+
+/// `character`, or what stands for one that shows nothing but may be what the mistake is about, or
+/// that changes how its neighbours look.
+const fn visible(character: char) -> char {
+    match character {
+        '\u{ad}'
+        | '\u{61c}'
+        | '\u{180e}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}' => char::REPLACEMENT_CHARACTER,
+        _ => character,
     }
 }
 

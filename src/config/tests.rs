@@ -300,6 +300,17 @@ fn messages_are_counted_beyond_the_first_fifty() {
     );
 }
 
+/// Or nobody would find what is wrong.
+#[test]
+fn what_nobody_sees_is_shown() {
+    for invisible in ['\u{feff}', '\u{200b}', '\u{202e}', '\u{ad}'] {
+        let text = format!("x {invisible}= 1;");
+        let report = parse(&text, "pizauth.conf").unwrap_err().to_string();
+        assert!(report.contains("x \u{fffd}= 1;"), "{report}");
+        assert!(!report.contains(invisible), "{report}");
+    }
+}
+
 #[test]
 fn colours_change_nothing_but_the_colour() {
     let error = parse("x = 1;", "pizauth.conf").unwrap_err();

@@ -230,7 +230,7 @@ impl Server {
 }
 
 /// Whether it is https, its path and its query, as a browser would send them.
-fn taken_apart(url: &str) -> Option<(bool, String, Zeroizing<String>)> {
+pub(crate) fn taken_apart(url: &str) -> Option<(bool, String, Zeroizing<String>)> {
     let url = Url::parse(url.trim()).ok()?;
     let query = Zeroizing::new(url.query()?.to_owned());
     Some((url.scheme() == "https", url.path().to_owned(), query))

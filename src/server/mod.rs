@@ -41,10 +41,12 @@ use std::time::Duration;
 
 use self::handover::Fate;
 use self::intake::Handle;
+pub(crate) use self::logins::taken_apart;
 use self::notifier::Notifier;
 use self::outbox::Outbox;
 use self::persister::Persister;
 use self::pool::Pool;
+pub(crate) use self::redirect::head;
 use self::redirect::{Certificate, Entrance, Said};
 use self::settings::Settings;
 use self::shared::Shared;

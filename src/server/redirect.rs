@@ -6,7 +6,7 @@
 mod bind;
 mod certificate;
 mod files;
-mod head;
+pub(crate) mod head;
 mod listeners;
 mod self_signed;
 mod stream;

@@ -317,18 +317,17 @@ impl Undumped {
             refresh_token: RefreshToken::new(take(token)),
             redirect_uri: self.redirect_uri,
         });
-        let live = self
-            .access_token
-            .zip(self.expires_at)
-            .filter(|(_, expires_at)| *expires_at > now.wall);
-        let Some((token, expires_at)) = live else {
+        // Nor is the token's life any longer for it.
+        let expires = self.expires_at.map(|expires_at| {
+            let expires = now.moment_of(expires_at);
+            let lifetime = expires.since(now.moment_of(self.obtained_at));
+            expires.min(now.moment + lifetime)
+        });
+        let live = self.access_token.zip(expires);
+        let live = live.filter(|(_, expires)| *expires > now.moment);
+        let Some((token, expires)) = live else {
             return login.map(|login| Restored::Expired(login, obtained));
         };
-        // Nor is the token's life any longer for it.
-        let lifetime = now
-            .moment_of(expires_at)
-            .since(now.moment_of(self.obtained_at));
-        let expires = now.moment_of(expires_at).min(now.moment + lifetime);
         let access = Access {
             token: AccessToken::new(take(token)),
             obtained,

@@ -32,8 +32,17 @@ pub(super) fn framing(received: &[u8], known: usize) -> Framing {
     }
 }
 
+/// The same for [`crate::fuzzing`]: whether it is whole, or why it will never be a head.
+pub(crate) fn is_whole(received: &[u8], known: usize) -> Result<bool, String> {
+    match framing(received, known) {
+        Framing::NeedMore => Ok(false),
+        Framing::Whole => Ok(true),
+        Framing::Bad(why) => Err(why),
+    }
+}
+
 /// The request's target (RFC 9112 section 3.2.1), or what to answer instead.
-pub(super) fn read(head: &[u8]) -> Result<&str, Page<'static>> {
+pub(crate) fn read(head: &[u8]) -> Result<&str, Page<'static>> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     if !matches!(request.parse(head), Ok(httparse::Status::Complete(_))) {
