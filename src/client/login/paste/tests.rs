@@ -112,7 +112,12 @@ fn a_wrong_line_gets_a_reason_and_the_next_is_read() {
 
 #[test]
 fn a_pipe_with_nothing_right_in_it_is_an_error() {
-    let server = FakeServer::start(|listener| next(&listener).1);
+    let server = FakeServer::start(|listener| {
+        let (waiting, request) = next(&listener);
+        // Open for as long as the client looks: a server that goes is another story.
+        std::mem::forget((waiting, listener));
+        request
+    });
     let (code, err, _) = login(server, &piped("nonsense"));
     assert_eq!(code, 1, "{err}");
 }
