@@ -56,7 +56,11 @@ fn open_up(user: &Pizauth) {
 /// This program, where everybody can run it: the tests' own directory may be closed to others.
 fn stranger(user: &Pizauth) -> PathBuf {
     let program = user.dir().join("stranger");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By another process: a program cannot be run while anybody has it open for writing, and what
+    // other tests start here inherits whatever is open for a moment.
+    let mut copy = Command::new("cp");
+    copy.arg(std::env::current_exe().unwrap()).arg(&program);
+    assert!(copy.status().unwrap().success());
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
     program
 }
