@@ -9,14 +9,16 @@
 
 mod support;
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::fs;
+use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::unistd::geteuid;
 use support::attack::*;
+use support::pizauth::copy_program;
 use support::*;
 
 /// What counts as quick: far more than it takes, since the machine may be busy.
@@ -44,8 +46,7 @@ fn limit(user: &Pizauth, uid: u32, what: &str) -> bool {
 /// A server of a user who has no other processes.
 fn start_alone(user: &mut Pizauth) {
     let program = user.dir().join("bin/pizauth");
-    fs::copy(env!("CARGO_BIN_EXE_pizauth"), &program).unwrap();
-    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    copy_program(Path::new(env!("CARGO_BIN_EXE_pizauth")), &program);
     for part in ["", "run", "home", "bin", "config", "config/pizauth.conf"] {
         chown(user.dir().join(part), Some(ALONE), Some(ALONE)).unwrap();
     }

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use nix::unistd::geteuid;
 use support::attack::*;
+use support::pizauth::copy_program;
 use support::*;
 
 /// What counts as quick: far more than it takes, since the machine may be busy.
@@ -56,12 +57,7 @@ fn open_up(user: &Pizauth) {
 /// This program, where everybody can run it: the tests' own directory may be closed to others.
 fn stranger(user: &Pizauth) -> PathBuf {
     let program = user.dir().join("stranger");
-    // By another process: a program cannot be run while anybody has it open for writing, and what
-    // other tests start here inherits whatever is open for a moment.
-    let mut copy = Command::new("cp");
-    copy.arg(std::env::current_exe().unwrap()).arg(&program);
-    assert!(copy.status().unwrap().success());
-    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    copy_program(&std::env::current_exe().unwrap(), &program);
     program
 }
 
@@ -174,7 +170,7 @@ fn root_may_ask_the_server_of_another_user() {
     let mut user = Pizauth::with_config(CONFIG);
     give_to(user.dir(), OWNER);
     let program = user.dir().join("bin/pizauth");
-    fs::copy(env!("CARGO_BIN_EXE_pizauth"), &program).unwrap();
+    copy_program(Path::new(env!("CARGO_BIN_EXE_pizauth")), &program);
     let dir = user.dir().to_owned();
     user.start_foreground_with(|command| {
         let mut copy = Command::new(&program);

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -345,6 +345,15 @@ pub fn is_zombie(pid: Pid) -> bool {
     let alone = fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|tasks| tasks.count() == 1);
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
     alone && stat.is_ok_and(|stat| stat.contains(") Z "))
+}
+
+/// Copies a program, for everybody to run. Another process does it: a program cannot be run while
+/// anybody has it open for writing, and what other tests start inherits for a moment what is open.
+#[track_caller]
+pub fn copy_program(program: &Path, to: &Path) {
+    let mut copy = Command::new("cp");
+    assert!(copy.arg(program).arg(to).status().unwrap().success());
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Runs any command to its end.
