@@ -12,7 +12,8 @@
 //! and nothing of the server. [`doctor`] looks at everything from outside: it imports [`client`]
 //! (to ask the server), [`config`], [`oauth`] and [`transport`], and nobody but this file imports
 //! it. [`oauth`] and [`vault`] decide and do nothing: no socket, thread,
-//! lock or clock is in them. [`sys`] has the only unsafe code.
+//! lock or clock is in them. [`sys`] has all unsafe code but the name of `main`, which the program
+//! itself must have.
 
 pub mod cli;
 pub mod client;

@@ -1,4 +1,4 @@
-//! What differs between operating systems, and the only unsafe code.
+//! What differs between operating systems, and all unsafe code but the name of `main`.
 //!
 //! Knows nothing of pizauth: each function is a small piece of the system under one name.
 
@@ -14,6 +14,7 @@ mod begin;
 mod confine;
 mod locked;
 mod memory;
+mod terminal;
 mod watch;
 mod wiping;
 
@@ -36,6 +37,7 @@ pub use self::begin::run_program;
 pub use self::confine::{Access, Measure, confine};
 pub use self::locked::{LockedText, reserve_locked_memory};
 pub use self::memory::{give_memory_back, return_memory};
+pub use self::terminal::window_width;
 pub use self::watch::{Interest, Watch};
 pub use self::wiping::{Wiping, wipe_stack};
 
@@ -261,23 +263,6 @@ pub fn hide_memory() -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     nix::sys::prctl::set_dumpable(false)?;
     Ok(())
-}
-
-/// How many characters fit on a line of this terminal, where it says so.
-#[expect(unsafe_code, reason = "the window's size has no safe wrapper")]
-#[must_use]
-pub fn window_width(terminal: &impl AsFd) -> Option<usize> {
-    // SAFETY: an all-zero winsize is valid.
-    let mut size: libc::winsize = unsafe { std::mem::zeroed() };
-    // SAFETY: `size` is a winsize that outlives the call.
-    let result = unsafe {
-        libc::ioctl(
-            terminal.as_fd().as_raw_fd(),
-            libc::TIOCGWINSZ,
-            &raw mut size,
-        )
-    };
-    (result == 0 && size.ws_col > 0).then(|| usize::from(size.ws_col))
 }
 
 /// How many descriptors this process may have.
