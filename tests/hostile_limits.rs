@@ -9,16 +9,14 @@
 
 mod support;
 
-use std::fs;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use nix::unistd::geteuid;
 use support::attack::*;
-use support::pizauth::copy_program;
+use support::pizauth::start_as;
 use support::*;
 
 /// What counts as quick: far more than it takes, since the machine may be busy.
@@ -45,25 +43,10 @@ fn limit(user: &Pizauth, uid: u32, what: &str) -> bool {
 
 /// A server of a user who has no other processes.
 fn start_alone(user: &mut Pizauth) {
-    let program = user.dir().join("bin/pizauth");
-    copy_program(Path::new(env!("CARGO_BIN_EXE_pizauth")), &program);
     for part in ["", "run", "home", "bin", "config", "config/pizauth.conf"] {
         chown(user.dir().join(part), Some(ALONE), Some(ALONE)).unwrap();
     }
-    let dir = user.dir().to_owned();
-    user.start_foreground_with(|command| {
-        let mut copy = Command::new(&program);
-        copy.args(command.get_args()).env_clear();
-        for (name, value) in command.get_envs() {
-            copy.env(name, value.unwrap_or_default());
-        }
-        let log = fs::File::create(dir.join("log")).unwrap();
-        copy.current_dir(&dir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
-        copy.stderr(log).uid(ALONE).gid(ALONE);
-        *command = copy;
-    });
+    start_as(user, ALONE);
 }
 
 #[test]

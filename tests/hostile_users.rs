@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use nix::unistd::geteuid;
 use support::attack::*;
-use support::pizauth::copy_program;
+use support::pizauth::{copy_program, start_as};
 use support::*;
 
 /// What counts as quick: far more than it takes, since the machine may be busy.
@@ -169,23 +169,7 @@ fn root_may_ask_the_server_of_another_user() {
     }
     let mut user = Pizauth::with_config(CONFIG);
     give_to(user.dir(), OWNER);
-    let program = user.dir().join("bin/pizauth");
-    copy_program(Path::new(env!("CARGO_BIN_EXE_pizauth")), &program);
-    let dir = user.dir().to_owned();
-    user.start_foreground_with(|command| {
-        let mut copy = Command::new(&program);
-        copy.args(command.get_args()).env_clear();
-        for (name, value) in command.get_envs() {
-            copy.env(name, value.unwrap_or_default());
-        }
-        let log = fs::File::create(dir.join("log")).unwrap();
-        copy.current_dir(&dir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log);
-        copy.uid(OWNER).gid(OWNER);
-        *command = copy;
-    });
+    start_as(&mut user, OWNER);
     assert!(ask(&user, "status\n").starts_with("document "));
     open_up(&user);
     let heard = asked_by(STRANGER, &user);

@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -345,6 +346,29 @@ pub fn is_zombie(pid: Pid) -> bool {
     let alone = fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|tasks| tasks.count() == 1);
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
     alone && stat.is_ok_and(|stat| stat.contains(") Z "))
+}
+
+/// Starts the server as the user with this id, to whom its directory belongs, from a copy of the
+/// program there: the tests' own directory may be closed to others.
+#[track_caller]
+pub fn start_as(user: &mut Pizauth, id: u32) {
+    let program = user.dir().join("bin/pizauth");
+    copy_program(Path::new(env!("CARGO_BIN_EXE_pizauth")), &program);
+    let dir = user.dir().to_owned();
+    user.start_foreground_with(|command| {
+        let mut copy = Command::new(&program);
+        copy.args(command.get_args()).env_clear();
+        for (name, value) in command.get_envs() {
+            copy.env(name, value.unwrap_or_default());
+        }
+        let log = File::create(dir.join("log")).unwrap();
+        copy.current_dir(&dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        copy.uid(id).gid(id);
+        *command = copy;
+    });
 }
 
 /// Copies a program, for everybody to run. Another process does it: a program cannot be run while
