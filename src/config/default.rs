@@ -1,6 +1,9 @@
 //! What holds where an option is not set.
 
+use std::sync::LazyLock;
 use std::time::Duration;
+
+use super::RedirectUri;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -13,4 +16,12 @@ pub(super) const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_secs(90);
 /// How often a token is refreshed at least.
 pub(super) const REFRESH_AT_LEAST: Duration = MINUTE.saturating_mul(90);
 /// Where the browser comes back to; the listener's port is put in.
-pub(super) const REDIRECT_URI: &str = "http://localhost/";
+const REDIRECT_URI: &str = "http://localhost/";
+
+/// Where the browser comes back to. It is parsed once: of thousands of accounts hardly one says
+/// anything else.
+pub(super) fn redirect_uri() -> Option<RedirectUri> {
+    static PARSED: LazyLock<Option<RedirectUri>> =
+        LazyLock::new(|| RedirectUri::parse(REDIRECT_URI).ok());
+    PARSED.clone()
+}

@@ -111,7 +111,7 @@ impl Report {
         path: &str,
         text: &str,
         lines: &Lines,
-        hidden: &Hidden,
+        hidden: &Hidden<'_>,
         mut mistakes: Vec<Diagnostic>,
     ) -> Self {
         mistakes.sort_by_key(|mistake| mistake.span.start());
@@ -164,7 +164,7 @@ impl fmt::Display for Report {
 }
 
 impl Shown {
-    fn new(mistake: Diagnostic, text: &str, lines: &Lines, hidden: &Hidden) -> Self {
+    fn new(mistake: Diagnostic, text: &str, lines: &Lines, hidden: &Hidden<'_>) -> Self {
         let Diagnostic {
             span,
             title,

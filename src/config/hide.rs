@@ -1,6 +1,7 @@
 //! Which places of a configuration file must not be shown: secrets, however badly they are
 //! written. It would rather hide too much than too little, and knows tokens, not the grammar.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use cfgrammar::Span;
@@ -9,6 +10,7 @@ use lrpar::Lexeme as _;
 
 use super::check::options::is_option;
 use super::grammar as is;
+use super::lexer;
 
 /// Whoever calls a thing by one of these words, in an option, a map or a comment, means a secret.
 const SECRET_WORDS: [&str; 4] = ["secret", "passw", "sekret", "sercet"];
@@ -17,12 +19,30 @@ const COMMAND: &str = "client_secret_cmd";
 /// A name this close (in edits) to `client_secret` was meant to be it.
 const MAX_TYPOS: usize = 4;
 
-/// The places to hide, in order and apart.
-pub(super) struct Hidden(Vec<Range<usize>>);
+/// The places to hide in a text. They are looked for when something of it is about to be shown: a
+/// file without mistakes need not wait for that.
+pub(super) struct Hidden<'s> {
+    text: &'s str,
+    /// In order and apart.
+    places: OnceCell<Vec<Range<usize>>>,
+}
 
-impl Hidden {
-    /// Looks for secrets among all `tokens` of `text`, comments included.
-    pub(super) fn find(text: &str, tokens: &[DefaultLexeme<u8>]) -> Self {
+impl<'s> Hidden<'s> {
+    /// What must not be shown of `text`.
+    pub(super) const fn of(text: &'s str) -> Self {
+        Self {
+            text,
+            places: OnceCell::new(),
+        }
+    }
+
+    fn places(&self) -> &[Range<usize>] {
+        self.places.get_or_init(|| Self::find(self.text))
+    }
+
+    /// Looks for secrets among all tokens of `text`, comments included.
+    fn find(text: &str) -> Vec<Range<usize>> {
+        let tokens: Vec<DefaultLexeme<u8>> = lexer::read(text).collect();
         let mut hidden = Vec::new();
         for (at, token) in tokens.iter().enumerate() {
             let (span, rest) = (token.span(), &tokens[at..]);
@@ -44,13 +64,14 @@ impl Hidden {
             hidden.extend(misquoted(text, rest));
         }
         hidden.sort_by_key(|range| range.start);
-        Self(merged(hidden))
+        merged(hidden)
     }
 
     /// Whether any of `span` is hidden.
     pub(super) fn covers(&self, span: Span) -> bool {
-        let next = self.0.partition_point(|range| range.end <= span.start());
-        self.0
+        let places = self.places();
+        let next = places.partition_point(|range| range.end <= span.start());
+        places
             .get(next)
             .is_some_and(|range| range.start < span.end())
     }

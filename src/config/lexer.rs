@@ -10,19 +10,19 @@ use lrpar::Lexeme as _;
 use super::grammar as is;
 
 /// The tokens of `text`. Only blanks are left out: some token covers whatever else there is.
-pub(super) fn read(text: &str) -> Vec<DefaultLexeme<u8>> {
-    let mut tokens = Vec::new();
+pub(super) fn read(text: &str) -> impl Iterator<Item = DefaultLexeme<u8>> {
     let mut at = 0;
-    while let Some(&first) = text.as_bytes().get(at) {
-        if matches!(first, b' ' | b'\t' | b'\r' | b'\n') {
-            at += 1;
-            continue;
-        }
+    std::iter::from_fn(move || {
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        at += text.as_bytes()[at..]
+            .iter()
+            .take_while(|byte| blank(byte))
+            .count();
+        let first = *text.as_bytes().get(at)?;
         let (kind, length) = token(&text[at..], first);
-        tokens.push(DefaultLexeme::new(kind, at, length));
         at += length;
-    }
-    tokens
+        Some(DefaultLexeme::new(kind, at - length, length))
+    })
 }
 
 /// The kind and the length of the token that `rest` begins with; `first` is its first byte.
@@ -239,7 +239,7 @@ mod tests {
                 .map(|_| PIECES[random(PIECES.len())])
                 .collect();
             let expected: Vec<_> = rules.lexer(&text).iter().map(Result::unwrap).collect();
-            assert_eq!(read(&text), expected, "{text:?}");
+            assert_eq!(read(&text).collect::<Vec<_>>(), expected, "{text:?}");
         }
     }
 }

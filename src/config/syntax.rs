@@ -65,7 +65,7 @@ impl Damage {
 }
 
 /// Parses what was read of `text`.
-pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens) -> Syntax {
+pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens<'_>) -> Syntax {
     let given: Vec<Result<_, LRLexError>> = tokens.tokens.iter().copied().map(Ok).collect();
     // The parser never asks for lines: they are kept in `lines`.
     let lexer: LRNonStreamingLexer<'_, '_, DefaultLexerTypes<u8>> =
@@ -104,7 +104,7 @@ pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens) -> Syntax {
 struct Reporter<'s> {
     text: &'s str,
     lines: &'s Lines,
-    tokens: &'s Tokens,
+    tokens: &'s Tokens<'s>,
     mistakes: Vec<Diagnostic>,
     damage: Vec<Span>,
     /// The last `account` among the first `seen` tokens.

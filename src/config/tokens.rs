@@ -11,32 +11,30 @@ use super::hide::Hidden;
 use super::lexer;
 
 /// What was read of a file's text.
-pub(super) struct Tokens {
+pub(super) struct Tokens<'s> {
     /// Without comments and stray characters; each is well-formed or was reported.
     pub(super) tokens: Vec<DefaultLexeme<u8>>,
     /// What is wrong with single tokens.
     pub(super) mistakes: Vec<Diagnostic>,
     /// What must not be shown of the text.
-    pub(super) hidden: Hidden,
+    pub(super) hidden: Hidden<'s>,
 }
 
-impl Tokens {
-    pub(super) fn read(text: &str) -> Self {
-        let raw = lexer::read(text);
+impl<'s> Tokens<'s> {
+    pub(super) fn read(text: &'s str) -> Self {
         let mut mender = Mender {
             text,
-            tokens: Vec::with_capacity(raw.len()),
+            tokens: Vec::new(),
             mistakes: Vec::new(),
             stray_end: usize::MAX,
         };
-        for &token in &raw {
+        for token in lexer::read(text) {
             mender.take(token);
         }
-        let hidden = Hidden::find(text, &raw);
         Self {
             tokens: mender.tokens,
             mistakes: mender.mistakes,
-            hidden,
+            hidden: Hidden::of(text),
         }
     }
 }
@@ -125,6 +123,13 @@ impl Mender<'_> {
     /// A string with both its quotes.
     fn string(&mut self, token: DefaultLexeme<u8>) {
         let span = token.span();
+        let written = &self.text.as_bytes()[span.start()..span.end()];
+        // So are nearly all, and there is nothing to look for in them.
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+        if written.iter().all(is_plain) {
+            self.tokens.push(token);
+            return;
+        }
         let mistakes = self.mistakes.len();
         let mut characters = self.text[span.start()..span.end()].char_indices();
         while let Some((at, character)) = characters.next() {

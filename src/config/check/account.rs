@@ -4,11 +4,10 @@
 use url::Url;
 
 use super::super::ast;
-use super::super::diagnostic::quoted;
 use super::block::Block;
 use super::listeners::Redirect;
 use super::options::{Key, Place};
-use super::values::{Method, unescape};
+use super::values::Method;
 use super::{Context, reserved, together};
 use crate::config::providers::{self, Provider};
 use crate::config::{
@@ -29,7 +28,7 @@ pub(super) fn check(
     if !context.source.damage.touches(account.span) {
         together::check(context, &block, account.name.span, name.as_ref());
         redirect = is_https_redirect(&block).map(|is_https| Redirect {
-            account: quoted(&unescape(context.slice(account.name.span))),
+            account: account.name.span,
             is_https,
         });
     }
@@ -220,7 +219,10 @@ fn redirect_uri(block: &Block) -> Option<RedirectUri> {
         GrantType::AuthorizationCode => block.provider().and_then(Provider::redirect_uri),
         GrantType::DeviceCode | GrantType::ClientCredentials => None,
     };
-    RedirectUri::parse(preset.unwrap_or(default::REDIRECT_URI)).ok()
+    match preset {
+        Some(preset) => RedirectUri::parse(preset).ok(),
+        None => default::redirect_uri(),
+    }
 }
 
 /// Whether the browser comes back by https; `None` where none does, or that cannot be told.

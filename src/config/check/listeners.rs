@@ -4,17 +4,27 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use cfgrammar::Span;
+
 use super::super::diagnostic::{Diagnostic, quoted};
 use super::block::Block;
 use super::options::Key;
+use super::values::unescape;
 use super::{Context, files};
 use crate::config::{HttpsCertificate, Listen};
 
 /// What the browser of an account needs to come back.
 pub(super) struct Redirect {
-    /// The account's name as messages have it.
-    pub(super) account: String,
+    /// Where the account's name is.
+    pub(super) account: Span,
     pub(super) is_https: bool,
+}
+
+impl Redirect {
+    /// The account's name as messages have it.
+    fn account(&self, context: &Context<'_>) -> String {
+        quoted(&unescape(context.slice(self.account)))
+    }
 }
 
 /// Where to listen for https.
@@ -51,7 +61,7 @@ fn lacking(context: &mut Context<'_>, globals: &Block, redirects: &[Redirect], k
     };
     let scheme = if is_https { "https" } else { "http" };
     let article = if is_https { "an https" } else { "an http" };
-    let account = &first.account;
+    let account = first.account(context);
     let title = format!("'{scheme}_listen' is none, but account {account} has {article} redirect");
     let label = "leave this out, or write an address with a port";
     context.report(Diagnostic::new(span, title, label).note(COMES_BACK));
@@ -65,7 +75,7 @@ fn neither(context: &mut Context<'_>, globals: &Block, redirects: &[Redirect]) {
     ) else {
         return;
     };
-    let account = &first.account;
+    let account = first.account(context);
     let title =
         format!("'http_listen' and 'https_listen' are none, but account {account} has a redirect");
     let (needed, other, name) = if first.is_https {

@@ -24,6 +24,7 @@ pub(super) use self::files::without_number;
 use self::files::{Content, Files};
 use self::listeners::Redirect;
 use self::options::{Key, Place};
+use self::uris::Endpoints;
 use super::ast::{self, Item, Scalar, ScalarKind, Setting};
 use super::diagnostic::{Diagnostic, Lines, quoted};
 use super::hide::Hidden;
@@ -44,7 +45,7 @@ pub(super) struct Source<'s> {
     pub(super) text: &'s str,
     pub(super) lines: &'s Lines,
     /// What must not be shown.
-    pub(super) hidden: &'s Hidden,
+    pub(super) hidden: &'s Hidden<'s>,
     /// Where the syntax is at fault.
     pub(super) damage: &'s Damage,
 }
@@ -53,6 +54,7 @@ pub(super) struct Source<'s> {
 struct Context<'s> {
     source: Source<'s>,
     files: Files<'s>,
+    endpoints: Endpoints,
     mistakes: Vec<Diagnostic>,
 }
 
@@ -107,6 +109,7 @@ pub(super) fn check(
     let mut context = Context {
         source,
         files,
+        endpoints: Endpoints::default(),
         mistakes: Vec::new(),
     };
     let globals = file.items.iter().filter_map(|item| match item {

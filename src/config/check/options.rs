@@ -1,7 +1,9 @@
 //! The options: the one place that knows what they are called, where they may stand and of what
 //! kind they are. It knows nothing of their values.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// Where an option may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,7 +292,18 @@ pub fn option_names() -> impl Iterator<Item = (&'static [&'static str], Place)> 
 
 /// Whether an option, at any level, has this name.
 pub(in crate::config) fn is_option(name: &str) -> bool {
-    OPTIONS.iter().any(|(_, spec)| spec.names.contains(&name))
+    known(name).is_some()
+}
+
+fn known(name: &str) -> Option<Key> {
+    static BY_NAME: LazyLock<HashMap<&str, Key>> = LazyLock::new(|| {
+        let mut by_name = HashMap::new();
+        for (key, spec) in &OPTIONS {
+            by_name.extend(spec.names.iter().map(|name| (*name, *key)));
+        }
+        by_name
+    });
+    BY_NAME.get(name).copied()
 }
 
 /// What a name turned out to be.
@@ -311,9 +324,9 @@ const MIN_BEGINNING: usize = 6;
 
 /// Looks up `name`, found at `level`.
 pub(super) fn look_up(name: &str, level: Place) -> Lookup {
-    match OPTIONS.iter().find(|(_, spec)| spec.names.contains(&name)) {
-        Some((key, spec)) if spec.place.allows(level) => Lookup::Known(*key),
-        Some((_, spec)) => Lookup::Elsewhere(spec.place),
+    match known(name) {
+        Some(key) if key.spec().place.allows(level) => Lookup::Known(key),
+        Some(key) => Lookup::Elsewhere(key.spec().place),
         None => Lookup::Unknown(nearest(name, level)),
     }
 }

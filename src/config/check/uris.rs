@@ -1,8 +1,9 @@
 //! URIs and addresses: which are good enough to send a user's secrets to, or to listen at.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use url::Url;
+use url::{ParseError, Url};
 
 use super::super::diagnostic::quoted;
 use super::super::redirect_uri::{BadRedirectUri, is_loopback};
@@ -56,12 +57,31 @@ fn absolute(text: &str, example: &str) -> Result<Url, Fault> {
             format!("'//' and a host follow '{scheme}:'"),
         ));
     }
-    Url::parse(text).map_err(|error| fault("is not a URI", error.to_string()))
+    Url::parse(text).map_err(|error| match error {
+        ParseError::IdnaError => fault(
+            "has no host that can be looked up",
+            "spell its host in ASCII",
+        )
+        .note("the ASCII form of an international name begins with 'xn--': a browser shows it")
+        .note("a letter of another script can look like one of ours, and the host be another's"),
+        error => fault("is not a URI", error.to_string()),
+    })
 }
 
-/// RFC 6749 sections 3.1 and 3.2: an endpoint of the provider.
-pub(super) fn endpoint(text: &str) -> Result<Url, Fault> {
-    at_provider(text, "\"https://example.com/oauth2/authorize\"")
+/// Endpoints that proved good. Accounts often share them.
+#[derive(Default)]
+pub(super) struct Endpoints(HashMap<String, Url>);
+
+impl Endpoints {
+    /// RFC 6749 sections 3.1 and 3.2: an endpoint of the provider.
+    pub(super) fn check(&mut self, text: String) -> Result<Url, Fault> {
+        if let Some(seen) = self.0.get(&text) {
+            return Ok(seen.clone());
+        }
+        let url = at_provider(&text, "\"https://example.com/oauth2/authorize\"")?;
+        self.0.insert(text, url.clone());
+        Ok(url)
+    }
 }
 
 fn at_provider(text: &str, example: &str) -> Result<Url, Fault> {
@@ -181,14 +201,18 @@ mod tests {
 
     #[test]
     fn endpoints() {
+        let mut endpoints = Endpoints::default();
+        let mut endpoint = |text: &str| endpoints.check(text.into());
         for good in [
             "https://example.com",
             "https://example.com/authorize?tenant=a%20b",
             "http://localhost:8080/x",
             "http://127.0.0.1/",
             "http://[::1]:99/token",
+            "https://xn--mnchen-3ya.example/",
         ] {
-            assert!(endpoint(good).is_ok(), "{good}");
+            assert_eq!(endpoint(good).unwrap(), Url::parse(good).unwrap());
+            assert_eq!(endpoint(good).unwrap(), Url::parse(good).unwrap());
         }
         let cases = [
             ("", "is not a URI"),
@@ -200,6 +224,12 @@ mod tests {
             ("https://example.com\\x", "is not a URI"),
             ("https://example.com:99999/", "is not a URI"),
             ("https://", "is not a URI"),
+            // Cyrillic, both.
+            (
+                "https://l\u{43e}gin.example/",
+                "has no host that can be looked up",
+            ),
+            ("https://xn--/", "has no host that can be looked up"),
             ("http://example.com/", "would be sent without encryption"),
             (
                 "http://localhost.example.com/",

@@ -89,6 +89,9 @@ pub(super) fn unescape(written: &str) -> String {
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
     let inside = inside.unwrap_or(written);
+    if !inside.contains('\\') {
+        return inside.into();
+    }
     let mut text = String::with_capacity(inside.len());
     let mut characters = inside.chars();
     while let Some(character) = characters.next() {
@@ -193,7 +196,10 @@ impl Reader<'_, '_> {
             Kind::Issuer => self.or_report(uris::issuer(text)).map(Value::Issuer),
             Kind::Grant => self.grant(&text),
             Kind::Listen => self.or_report(uris::listen(&text)).map(Value::Listen),
-            Kind::Endpoint => self.or_report(uris::endpoint(&text)).map(Value::Endpoint),
+            Kind::Endpoint => {
+                let endpoint = self.context.endpoints.check(text);
+                self.or_report(endpoint).map(Value::Endpoint)
+            }
             Kind::Redirect => self.or_report(uris::redirect(&text)).map(Value::Redirect),
             Kind::Resource => self.or_report(uris::resource(text)).map(Value::Text),
         }
