@@ -52,11 +52,19 @@ impl Lab {
         self.dir.join(name)
     }
 
-    /// A program that finds the servers of this directory.
+    /// A program that finds the servers of this directory. It has a small environment: cargo's own
+    /// is not what people run programs in, and makes the dynamic linker look for libraries in more
+    /// places.
     pub(crate) fn command(&self, program: impl AsRef<Path>, arguments: &[&str]) -> Command {
         let mut command = Command::new(program.as_ref());
         command
             .args(arguments)
+            .env_clear()
+            .envs(
+                ["HOME", "PATH"]
+                    .into_iter()
+                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
             .env("XDG_RUNTIME_DIR", &self.dir)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::super::ast::Setting;
 use super::super::diagnostic::{Diagnostic, quoted};
-use super::options::{COUNT, Key, Lookup, Place, look_up};
+use super::options::{Key, Lookup, Place, look_up};
 use super::values::{self, Field, Method, Value};
 use super::{Context, misplaced_by_damage};
 use crate::config::providers::Provider;
@@ -17,12 +17,14 @@ use crate::secret::ClientSecret;
 
 /// What is set at one level.
 pub(super) struct Block {
-    slots: [Option<Slot>; COUNT],
+    /// At most one for each option: few of all that there are.
+    slots: Vec<Slot>,
     /// Options that an unknown name was most likely meant to be.
     meant: Vec<Key>,
 }
 
 struct Slot {
+    key: Key,
     name: Span,
     value_span: Span,
     /// `None` where it was not good, and reported.
@@ -37,7 +39,7 @@ impl Block {
         level: Place,
     ) -> Self {
         let mut block = Self {
-            slots: [const { None }; COUNT],
+            slots: Vec::new(),
             meant: Vec::new(),
         };
         for setting in settings {
@@ -67,12 +69,13 @@ impl Block {
             }
         };
         let value = values::read(context, key, setting);
-        match &self.slots[key as usize] {
+        match self.slot(key) {
             Some(_) if misplaced_by_damage(context, setting) => {}
             Some(first) => set_twice(context, first.name, setting.name),
             None => {
                 let (name, value_span) = (setting.name, setting.value.span);
-                self.slots[key as usize] = Some(Slot {
+                self.slots.push(Slot {
+                    key,
                     name,
                     value_span,
                     value,
@@ -82,8 +85,8 @@ impl Block {
     }
 
     /// Whether the option is set to anything at all, `none` and bad values included.
-    pub(super) const fn mentions(&self, key: Key) -> bool {
-        self.slots[key as usize].is_some()
+    pub(super) fn mentions(&self, key: Key) -> bool {
+        self.slot(key).is_some()
     }
 
     /// Whether a misspelt name was most likely meant to be this option.
@@ -93,26 +96,31 @@ impl Block {
 
     /// Whether the option is set to something, be it good or not.
     pub(super) fn sets(&self, key: Key) -> bool {
-        let slot = self.slots[key as usize].as_ref();
+        let slot = self.slot(key);
         slot.is_some_and(|slot| !matches!(slot.value, Some(Value::Unset)))
     }
 
     /// Where the option's name is.
     pub(super) fn name_span(&self, key: Key) -> Option<Span> {
-        Some(self.slots[key as usize].as_ref()?.name)
+        Some(self.slot(key)?.name)
     }
 
     /// Where the option's value is.
     pub(super) fn value_span(&self, key: Key) -> Option<Span> {
-        Some(self.slots[key as usize].as_ref()?.value_span)
+        Some(self.slot(key)?.value_span)
+    }
+
+    fn slot(&self, key: Key) -> Option<&Slot> {
+        self.slots.iter().find(|slot| slot.key == key)
     }
 
     fn value(&self, key: Key) -> Option<&Value> {
-        self.slots[key as usize].as_ref()?.value.as_ref()
+        self.slot(key)?.value.as_ref()
     }
 
     fn take(&mut self, key: Key) -> Option<Value> {
-        self.slots[key as usize].as_mut()?.value.take()
+        let slot = self.slots.iter_mut().find(|slot| slot.key == key);
+        slot?.value.take()
     }
 }
 
