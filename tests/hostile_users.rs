@@ -18,7 +18,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::unistd::geteuid;
 use support::attack::*;
@@ -160,6 +160,36 @@ fn a_crowd_of_strangers_takes_no_place_from_the_owner() {
         assert_eq!(heard.matches("heard 0 bytes").count(), 6, "{heard}");
     }
     assert_eq!(user.token("a"), provider.last_token());
+}
+
+/// Whoever tries again and again fills nobody's disk: a few are logged, the others counted.
+#[test]
+fn a_crowd_of_strangers_is_a_few_lines_in_the_log() {
+    if !is_root() {
+        return;
+    }
+    let mut user = Pizauth::start(CONFIG);
+    open_up(&user);
+    let program = stranger(&user);
+    let start = Instant::now();
+    for _ in 0..20 {
+        let crowd = asking_as(STRANGER, &program, &user).output().unwrap();
+        assert!(crowd.status.success());
+    }
+    user.run(&["shutdown"]).expect(0);
+    assert!(user.wait_for_end().success());
+    let log = user.log();
+    let lines = log.matches("user 61124 was turned away from").count();
+    // As many again for each minute that a busy machine takes.
+    let minutes = usize::try_from(start.elapsed().as_secs()).unwrap() / 60 + 1;
+    assert!((1..=5 * minutes).contains(&lines), "{lines}: {log}");
+    let counted = log
+        .lines()
+        .filter_map(|line| line.split_once(" more were turned away from"));
+    let more: usize = counted
+        .map(|(before, _)| before.rsplit(' ').next().unwrap().parse::<usize>().unwrap())
+        .sum();
+    assert_eq!(lines + more, 120, "none is forgotten: {log}");
 }
 
 #[test]
