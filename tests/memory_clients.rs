@@ -47,15 +47,20 @@ fn secret_of_a_command(authentication: &str) {
     wait_for_nothing(server, &spent);
     wait_for_one(server, &second);
 
-    // It is the account's, not the login's.
+    // Whoever revokes wants to leave nothing behind. The command is run again when it is needed.
     user.run(&["revoke", "a"]).expect(0);
-    wait_for_one(server, &second);
-    // A configuration that is read again has the command run again, when it is needed.
-    user.run(&["reload"]).expect(0);
     spent.push(second);
     wait_for_nothing(server, &spent);
     scene.grant(200);
     scene.log_in(&user, "a");
+    let second = spent.pop().unwrap();
+    wait_for_one(server, &second);
+    // And so it is where the configuration is read again.
+    user.run(&["reload"]).expect(0);
+    spent.push(second);
+    wait_for_nothing(server, &spent);
+    scene.grant(200);
+    user.run(&["refresh", "a"]).expect(0);
     let second = spent.pop().unwrap();
     wait_for_one(server, &second);
     user.write_config(&(commands(&user) + &scene.account("b", "")));
