@@ -3,11 +3,6 @@
 //! can only be done by root.
 
 #![cfg(target_os = "linux")]
-#![expect(
-    clippy::unwrap_used,
-    reason = "tests and their helpers report by panicking"
-)]
-
 mod support;
 
 use support::scan::is_possible;
