@@ -141,6 +141,38 @@ fn nothing_is_left_of_what_came_back_over_https() {
     wait_for_one(server, &secret("access token", tokens.access));
 }
 
+#[test]
+fn nothing_is_left_of_what_was_pasted() {
+    let scene = Scene::new(true);
+    let mut user = Pizauth::new();
+    user.write_config(&(commands(&user) + &scene.account("a", "")));
+    user.start_foreground();
+    let Some((server, helper)) = processes(&user) else {
+        return;
+    };
+    let url = user.url("a");
+    let (code, state) = (scene.secret(300), field(&url, "state").unwrap());
+    // A code that is somebody else's, whose state nobody asked for.
+    let foreign = scene.secret(43);
+    let wrong = back(&url, &format!("code={code}&state={foreign}"));
+    user.run_with_input(&["complete"], &format!("{wrong}\n"))
+        .expect(1);
+    let tokens = scene.grant(200);
+    let right = back(&url, &format!("code={code}&state={state}"));
+    user.run_with_input(&["complete"], &format!("{right}\n"))
+        .expect(0);
+    assert_eq!(user.token("a"), tokens.access);
+    notified(&user).wait_for_line(&state);
+    let spent = [
+        secret("code", code),
+        secret("state", state),
+        secret("foreign state", foreign),
+    ];
+    wait_for_nothing(server, &spent);
+    wait_for_nothing(helper, &spent);
+    wait_for_one(server, &secret("access token", tokens.access));
+}
+
 /// Sends a part of a request, and is gone when the server has read it.
 #[track_caller]
 fn break_off(mut stream: tls::Secure, part: &str) {

@@ -75,6 +75,13 @@ impl WipedBytes {
     pub fn with_capacity(capacity: usize) -> Self {
         Self(Vec::with_capacity(capacity))
     }
+
+    /// All of the room: what is beyond the length may have been in use before.
+    fn wipe_room(&mut self) {
+        // SAFETY: it is this value's own room, of which nothing is left to be read.
+        unsafe { wipe(self.0.as_mut_ptr(), self.0.capacity()) };
+        self.0.clear();
+    }
 }
 
 impl Deref for WipedBytes {
@@ -92,9 +99,7 @@ impl DerefMut for WipedBytes {
 
 impl Drop for WipedBytes {
     fn drop(&mut self) {
-        // SAFETY: it is this value's own room, and nobody reads it any more; what is beyond the
-        // length may have been in use before.
-        unsafe { wipe(self.0.as_mut_ptr(), self.0.capacity()) };
+        self.wipe_room();
     }
 }
 
@@ -174,6 +179,18 @@ mod tests {
         // SAFETY: the block has so many bytes.
         unsafe { wipe(block.as_mut_ptr(), layout.size()) };
         assert_eq!(block, [0; 4096]);
+    }
+
+    #[test]
+    fn what_was_in_a_buffer_before_is_wiped_too() {
+        let mut bytes = WipedBytes::with_capacity(100);
+        bytes.resize(100, 0xa5);
+        bytes.truncate(10);
+        bytes.wipe_room();
+        assert!(bytes.is_empty());
+        // SAFETY: the room was written to, to its end, just before.
+        unsafe { bytes.set_len(100) };
+        assert_eq!(**bytes, [0; 100]);
     }
 
     #[test]
