@@ -39,7 +39,7 @@ pub use self::locked::{LockedText, reserve_locked_memory};
 pub use self::memory::{give_memory_back, return_memory};
 pub use self::terminal::window_width;
 pub use self::watch::{Interest, Watch};
-pub use self::wiping::{Wiping, wipe_stack};
+pub use self::wiping::{WipedBytes, Wiping, wipe_stack};
 
 /// The longest path that a Unix socket can have here, in bytes: the kernel's field less its NUL.
 pub const MAX_SOCKET_PATH: usize =

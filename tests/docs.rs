@@ -479,3 +479,21 @@ fn every_test_that_the_threats_name_exists() {
     }
     assert!(count > 50, "{count} tests are named");
 }
+
+/// Each limit is shown by a test of the real program, and each number stands in the table once.
+#[test]
+fn every_limit_has_a_test_of_the_real_program() {
+    let part = THREATS.split("\n## Every limit\n").nth(1).unwrap();
+    let part = part.split("\n## ").next().unwrap();
+    let rows = part.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let mut limits = Names::new();
+    for row in rows {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let [what, limit, shown] = cells[..] else {
+            panic!("not three cells: {row}");
+        };
+        assert!(shown.contains("`tests/"), "no test of the program: {row}");
+        limits.insert(format!("{what} {limit}"));
+    }
+    assert!(limits.len() > 20, "{limits:?}");
+}

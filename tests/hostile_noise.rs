@@ -1,6 +1,6 @@
 //! Random bytes at every door at once, and what each kind of hostile client costs the others: that
-//! is measured and printed (`cargo test --test hostile_noise -- --nocapture`), and only held to
-//! what nobody would bear.
+//! is measured and printed (`cargo test --test hostile_noise -- --nocapture`), and held to what
+//! nobody notices, with room for a machine that is busy.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,7 +17,12 @@ use std::time::{Duration, Instant};
 use support::attack::*;
 use support::*;
 
-/// What nobody would bear: far more than it takes, since the machine may be busy.
+/// Half of all must be answered within this: a thousand times what it takes, and still nothing that
+/// a person notices.
+const UNNOTICED: Duration = Duration::from_millis(100);
+
+/// What nobody would bear even once: it takes a tenth of a second in a debug build, but others may
+/// have the processors.
 const UNBEARABLE: Duration = Duration::from_secs(3);
 
 /// An account that comes back over http and one that does over https.
@@ -116,11 +121,9 @@ fn what_hostile_clients_cost_the_others() {
         drop(attackers);
         let used = processor_time(&user) - used;
         println!("  {name:<26} {median:>10.1?} {longest:>10.1?} {used:>10.1?}");
-        // The longest is for the machine to answer for: an unoptimised server takes its time to wipe
-        // 18 MB, and others may have the processors.
         assert!(
-            median < UNBEARABLE && longest < DEADLINE,
-            "{name}: {longest:?}"
+            median < UNNOTICED && longest < UNBEARABLE,
+            "{name}: {median:?}, {longest:?}"
         );
     }
 }

@@ -12,15 +12,17 @@
 mod support;
 
 use std::fs::{self, Permissions};
-use std::io::{Read, Write};
+use std::io::{IoSliceMut, Read, Write};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use nix::unistd::geteuid;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::unistd::{Pid, geteuid};
 use support::attack::*;
 use support::pizauth::{copy_program, start_as};
 use support::*;
@@ -30,6 +32,8 @@ const QUICK: Duration = Duration::from_secs(3);
 
 /// Tells this program, when it runs as somebody else, which socket to attack.
 const TARGET: &str = "PIZAUTH_TEST_TARGET";
+/// Tells it whose memory to look into.
+const TRACED: &str = "PIZAUTH_TEST_TRACED";
 /// Ids that nobody has: what they do concerns no other process.
 const OWNER: u32 = 61_123;
 const STRANGER: u32 = 61_124;
@@ -63,10 +67,16 @@ fn stranger(user: &Pizauth) -> PathBuf {
 
 /// A process of `uid` that asks the server everything.
 fn asking_as(uid: u32, program: &Path, user: &Pizauth) -> Command {
+    let mut command = being(uid, program, "the_stranger");
+    command.env(TARGET, user.socket());
+    command
+}
+
+/// A process of `uid` that runs one of these functions.
+fn being(uid: u32, program: &Path, who: &str) -> Command {
     let mut command = Command::new(program);
     command
-        .args(["--exact", "the_stranger", "--nocapture"])
-        .env(TARGET, user.socket())
+        .args(["--exact", who, "--nocapture"])
         .uid(uid)
         .gid(uid)
         .current_dir("/")
@@ -162,6 +172,36 @@ fn a_crowd_of_strangers_takes_no_place_from_the_owner() {
     assert_eq!(user.token("a"), provider.last_token());
 }
 
+/// Whoever tries again and again fills nobody's disk: a few are logged, the others counted.
+#[test]
+fn a_crowd_of_strangers_is_a_few_lines_in_the_log() {
+    if !is_root() {
+        return;
+    }
+    let mut user = Pizauth::start(CONFIG);
+    open_up(&user);
+    let program = stranger(&user);
+    let start = Instant::now();
+    for _ in 0..20 {
+        let crowd = asking_as(STRANGER, &program, &user).output().unwrap();
+        assert!(crowd.status.success());
+    }
+    user.run(&["shutdown"]).expect(0);
+    assert!(user.wait_for_end().success());
+    let log = user.log();
+    let lines = log.matches("user 61124 was turned away from").count();
+    // As many again for each minute that a busy machine takes.
+    let minutes = usize::try_from(start.elapsed().as_secs()).unwrap() / 60 + 1;
+    assert!((1..=5 * minutes).contains(&lines), "{lines}: {log}");
+    let counted = log
+        .lines()
+        .filter_map(|line| line.split_once(" more were turned away from"));
+    let more: usize = counted
+        .map(|(before, _)| before.rsplit(' ').next().unwrap().parse::<usize>().unwrap())
+        .sum();
+    assert_eq!(lines + more, 120, "none is forgotten: {log}");
+}
+
 #[test]
 fn root_may_ask_the_server_of_another_user() {
     if !is_root() {
@@ -181,6 +221,66 @@ fn root_may_ask_the_server_of_another_user() {
     let heard = asked_by(OWNER, &user);
     let answered = heard.contains("connected, heard ") && !heard.contains("heard 0 bytes");
     assert!(answered, "{heard}");
+}
+
+/// Not a test, but what the next one runs as the server's own user: it says what it could do.
+#[test]
+fn the_tracer() {
+    let Some(pid) = std::env::var_os(TRACED) else {
+        return;
+    };
+    let pid: i32 = pid.to_str().unwrap().parse().unwrap();
+    for file in ["mem", "environ", "maps", "fd"] {
+        let path = format!("/proc/{pid}/{file}");
+        let opened = match file {
+            "fd" => fs::read_dir(path).map(drop),
+            _ => fs::read(path).map(drop),
+        };
+        println!("{file}: {}", describe(opened.err().map(|it| it.kind())));
+    }
+    // The kernel asks for the same right here as where a debugger attaches.
+    let there = [RemoteIoVec { base: 1, len: 1 }];
+    let mut byte = [0];
+    let here = &mut [IoSliceMut::new(&mut byte)];
+    let read = process_vm_readv(Pid::from_raw(pid), here, &there).err();
+    println!("memory: {}", describe(read));
+}
+
+fn describe(error: Option<impl std::fmt::Debug>) -> String {
+    error.map_or("open to all".into(), |error| format!("{error:?}"))
+}
+
+#[test]
+fn not_even_its_own_user_can_look_into_the_server_or_have_it_dumped() {
+    if !is_root() {
+        return;
+    }
+    let mut user = Pizauth::new();
+    let helper = Record::new(&user, "helper");
+    let command = format!("startup_cmd = {};\n", helper.command("$PPID"));
+    user.write_config(&(command + CONFIG));
+    give_to(user.dir(), OWNER);
+    start_as(&mut user, OWNER);
+    open_up(&user);
+    let program = stranger(&user);
+    let server = user.pid().unwrap();
+    let helper = helper.wait_for_lines(1).remove(0);
+    for pid in [&server.to_string(), &helper] {
+        let mut tracer = being(OWNER, &program, "the_tracer");
+        let output = tracer.env(TRACED, pid).output().unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(out.matches("PermissionDenied").count(), 4, "{out}");
+        assert!(out.contains("memory: EPERM"), "{out}");
+    }
+    // Not even where somebody takes away the limit that keeps it from being dumped.
+    let prlimit = format!("prlimit --pid {server} --core=unlimited");
+    let mut shell = Command::new("/bin/sh");
+    // Not everywhere may root do so.
+    let _ = shell.args(["-c", &prlimit]).stderr(Stdio::null()).status();
+    kill(server, Signal::SIGABRT).unwrap();
+    let status = user.wait_for_end();
+    assert_eq!(status.signal(), Some(Signal::SIGABRT as i32));
+    assert!(!status.core_dumped());
 }
 
 fn give_to(dir: &Path, uid: u32) {

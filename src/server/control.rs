@@ -10,7 +10,6 @@ use std::sync::{Arc, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use nix::unistd::geteuid;
-use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::protocol::{self, REFRESH_TIME, REQUEST_TIME, Reply, Request, Wanted};
@@ -18,7 +17,7 @@ use crate::secret::SecretText;
 use crate::server::Server;
 use crate::server::intake::{Door, Framing, Refusal, Served, Waiting};
 use crate::server::replies::Sought;
-use crate::sys;
+use crate::sys::{self, WipedBytes};
 use crate::vault::order::Ticket;
 
 /// How many clients may be waiting for one kind of chore. Each holds a descriptor.
@@ -61,7 +60,7 @@ impl Door for Control {
         if peer == 0 || peer == *OWN_UID.get_or_init(|| geteuid().as_raw()) {
             return Ok(Some(stream));
         }
-        log::warn!("user {peer} was turned away from the control socket");
+        self.0.strangers.turned_away(peer);
         Ok(None)
     }
 
@@ -73,7 +72,7 @@ impl Door for Control {
         }
     }
 
-    fn serve(&self, stream: UnixStream, request: Zeroizing<Vec<u8>>) -> Served<UnixStream, Wait> {
+    fn serve(&self, stream: UnixStream, request: WipedBytes) -> Served<UnixStream, Wait> {
         match Request::decode(&request) {
             Ok(request) => self.perform(stream, request),
             Err(reason) => self.reply(stream, &Reply::Error(reason)),

@@ -86,6 +86,13 @@ impl<V> Fetched<V> {
         }
     }
 
+    /// Lets go of a value, whichever it is; who is just fetching it gets it all the same. Does not
+    /// wait for that.
+    pub(super) fn drop_value(&self, key: &str) {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.remove(key);
+    }
+
     /// Lets go of a value, unless it is another one by now.
     pub(super) fn forget(&self, key: &str, value: &Arc<V>) {
         let slot = self.slot(key);

@@ -1,8 +1,9 @@
 //! The helper: a process that runs the user's commands and opens the files that the configuration
 //! names, so that the server itself can give up both.
 //!
-//! It is forked before there is any secret, and never gets one: what commands read and print goes
-//! through pipes whose ends are passed on. It does only what the configuration says: a server that
+//! It is forked before there is any secret, and keeps none: what commands read and print goes
+//! through pipes whose ends are passed on, and what is secret of a configuration that it reads again
+//! is wiped at once. It does only what the configuration says: a server that
 //! an attacker had taken over could make it run the user's own commands, and nothing else.
 //!
 //! This file is the server's side; the helper's own is in [`process`], and what it may do in

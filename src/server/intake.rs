@@ -14,14 +14,12 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, RawFd};
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
 use self::client::Client;
 pub(super) use self::door::{Door, Framing, Refusal, Served, Waiting};
 use self::news::Told;
 pub(super) use self::news::{Bell, Handle, News, news};
 use crate::clock::{self, Moment};
-use crate::sys::{self, Interest, Watch};
+use crate::sys::{self, Interest, Watch, WipedBytes};
 
 /// How often one client is read from before it is the others' turn.
 const READS_IN_A_ROW: usize = 16;
@@ -275,7 +273,7 @@ impl<D: Door> Intake<D> {
     fn welcome(&mut self, stream: D::Stream) {
         let client = Client {
             stream,
-            received: Zeroizing::new(Vec::new()),
+            received: WipedBytes::default(),
             deadline: clock::moment() + D::TIME,
         };
         self.attend(client);

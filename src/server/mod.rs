@@ -28,6 +28,7 @@ mod shared;
 mod shell;
 mod signals;
 mod startup;
+mod strangers;
 mod taking;
 
 use std::fs::File;
@@ -52,6 +53,7 @@ use self::settings::Settings;
 use self::shared::Shared;
 use self::shell::Command;
 pub use self::startup::run;
+use self::strangers::Strangers;
 use crate::clock::{Now, Timestamp};
 use crate::config::{Account, AccountName, Config};
 use crate::protocol::{Protection, ServerInfo};
@@ -84,6 +86,8 @@ pub struct Server {
     /// Requests of clients that concern all accounts, one after another.
     chores: Pool,
     asked: Mutex<control::Asked>,
+    /// Who is not answered.
+    strangers: Strangers,
     /// Replies on their way.
     outbox: Outbox,
     /// Runs of `transient_error_if_cmd`.

@@ -90,14 +90,18 @@ impl Provider {
         })
     }
 
+    /// Lets go of the secret that the account's command has printed: it is run again when one is
+    /// needed. Does not wait for one that is running.
+    pub(super) fn forget_secret(&self, account: &Account) {
+        if let Some(script) = secret_cmd(account) {
+            self.secrets.drop_value(&secret_key(account, script));
+        }
+    }
+
     /// Runs the account's command again, since the provider does not know the secret that was
     /// used. Whether there is another one now.
     pub(super) fn renew_secret(&self, account: &Account, used: &Authentication) -> bool {
-        let (ClientAuth::Post(source) | ClientAuth::Basic(source)) = &account.authority.client_auth
-        else {
-            return false;
-        };
-        let (SecretSource::Command(script), Some(used)) = (source, used.secret()) else {
+        let (Some(script), Some(used)) = (secret_cmd(account), used.secret()) else {
             return false;
         };
         self.secrets.forget(&secret_key(account, script), used);
@@ -110,6 +114,15 @@ impl Provider {
 fn metadata_key(account: &Account) -> Option<String> {
     let issuer = account.authority.issuer.as_ref()?;
     Some(format!("{} {:?}", issuer.identifier, account.ca_file))
+}
+
+/// The command that prints the account's secret, where one does.
+fn secret_cmd(account: &Account) -> Option<&str> {
+    match &account.authority.client_auth {
+        ClientAuth::Post(SecretSource::Command(script))
+        | ClientAuth::Basic(SecretSource::Command(script)) => Some(script),
+        _ => None,
+    }
 }
 
 /// The command is told the account, and so may print another secret for each.

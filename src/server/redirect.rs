@@ -20,7 +20,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::tz::TimeZone;
 use rand::TryRng;
 use rand::rngs::SysRng;
-use zeroize::Zeroizing;
 
 pub(super) use self::certificate::{Certificate, Handed};
 pub(super) use self::listeners::{Entrance, Listeners, Said};
@@ -31,6 +30,7 @@ use crate::oauth::authorize::{BadCallback, Callback};
 use crate::server::Server;
 use crate::server::intake::{Door, Framing, Refusal, Served, Waiting};
 use crate::server::page::{self, Page};
+use crate::sys::WipedBytes;
 use crate::vault::answer::{LoggedIn, Returned};
 use crate::vault::order::Ticket;
 
@@ -66,7 +66,7 @@ impl Door for Redirect {
         head::framing(received, known)
     }
 
-    fn serve(&self, stream: Stream, request: Zeroizing<Vec<u8>>) -> Served<Stream, Ticket> {
+    fn serve(&self, stream: Stream, request: WipedBytes) -> Served<Stream, Ticket> {
         if stream.is_mistaken() {
             stream.finish(SPEAK_HTTPS.as_bytes());
             return Served::Done;

@@ -78,8 +78,8 @@ impl Server {
         })
     }
 
-    /// Forgets an account's tokens, and has them revoked at the provider; `tell` gets to know how
-    /// that ended.
+    /// Forgets an account's tokens, and the client secret that a command has printed, and has the
+    /// tokens revoked at the provider; `tell` gets to know how that ended.
     pub(super) fn revoke(
         self: &Arc<Self>,
         name: &str,
@@ -91,8 +91,12 @@ impl Server {
         if revoked.held {
             self.persister.revoked();
         }
+        let account = Arc::clone(&revoked.account);
+        let forget_secret =
+            move |server: &Self| server.shared.settings().provider.forget_secret(&account);
         let has_token = revoked.refresh_token.is_some() || revoked.access_token.is_some();
         if !has_token {
+            forget_secret(self);
             let reply = Reply::Done(match revoked.held {
                 true => format!("the login of account '{name}' is given up; it had no tokens"),
                 false => format!("account '{name}' had no tokens"),
@@ -101,6 +105,8 @@ impl Server {
         }
         let name = name.to_owned();
         self.revoke_at_provider(revoked, move |server, ended| {
+            // It was needed to prove whose tokens these were.
+            forget_secret(server);
             tell(server, &revoked_reply(&name, ended));
         });
     }

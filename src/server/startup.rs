@@ -36,6 +36,7 @@ use crate::server::redirect::{Certificate, Redirect};
 use crate::server::settings::Settings;
 use crate::server::shared::Shared;
 use crate::server::shell::Command;
+use crate::server::strangers::Strangers;
 use crate::server::taking::{self, Taken};
 use crate::server::{End, Seat, Server, refresher, signals};
 use crate::sys;
@@ -194,6 +195,7 @@ fn serve(prepared: Prepared, detaching: Option<Detaching>, verbosity: u8) -> Res
             server.notifier.finish(LAST_COMMANDS);
         }
     }
+    server.strangers.say_the_rest();
     log::info!("ended");
     Ok(Exit::Done)
 }
@@ -250,6 +252,7 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
         exchanges: Pool::new("exchange", EXCHANGES).map_err(failed)?,
         chores: Pool::new("chores", 1).map_err(failed)?,
         asked: Mutex::default(),
+        strangers: Strangers::default(),
         outbox,
         probes: Pool::new("probe", PROBES).map_err(failed)?,
         persister,

@@ -7,6 +7,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::arch::asm;
+use std::ops::{Deref, DerefMut};
 
 /// The system's allocator, which gets everything back wiped.
 #[derive(Debug)]
@@ -59,6 +60,46 @@ unsafe fn wipe(start: *mut u8, length: usize) {
     unsafe {
         start.write_bytes(0, length);
         asm!("/* {0} */", in(reg) start, options(nostack, preserves_flags, readonly));
+    }
+}
+
+/// Bytes that are wiped when they are let go of, all at once: `zeroize` writes one after the other,
+/// which takes so long for megabytes of strangers' requests that others have to wait for it.
+/// Growing beyond the capacity leaves a copy behind, as far as the allocator does not wipe it.
+#[derive(Default)]
+pub struct WipedBytes(Vec<u8>);
+
+impl WipedBytes {
+    /// Without any, but with room for so many.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
+    }
+
+    /// All of the room: what is beyond the length may have been in use before.
+    fn wipe_room(&mut self) {
+        // SAFETY: it is this value's own room, of which nothing is left to be read.
+        unsafe { wipe(self.0.as_mut_ptr(), self.0.capacity()) };
+        self.0.clear();
+    }
+}
+
+impl Deref for WipedBytes {
+    type Target = Vec<u8>;
+    fn deref(&self) -> &Vec<u8> {
+        &self.0
+    }
+}
+
+impl DerefMut for WipedBytes {
+    fn deref_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+}
+
+impl Drop for WipedBytes {
+    fn drop(&mut self) {
+        self.wipe_room();
     }
 }
 
@@ -138,6 +179,18 @@ mod tests {
         // SAFETY: the block has so many bytes.
         unsafe { wipe(block.as_mut_ptr(), layout.size()) };
         assert_eq!(block, [0; 4096]);
+    }
+
+    #[test]
+    fn what_was_in_a_buffer_before_is_wiped_too() {
+        let mut bytes = WipedBytes::with_capacity(100);
+        bytes.resize(100, 0xa5);
+        bytes.truncate(10);
+        bytes.wipe_room();
+        assert!(bytes.is_empty());
+        // SAFETY: the room was written to, to its end, just before.
+        unsafe { bytes.set_len(100) };
+        assert_eq!(**bytes, [0; 100]);
     }
 
     #[test]

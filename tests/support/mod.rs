@@ -30,6 +30,7 @@ pub mod provider;
 pub mod record;
 pub mod scan;
 pub mod scripted;
+pub mod secrets;
 pub mod terminal;
 pub mod tls;
 pub mod tls_front;

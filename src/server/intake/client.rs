@@ -2,9 +2,8 @@
 
 use std::io::{self, Read};
 
-use zeroize::Zeroizing;
-
 use crate::clock::Moment;
+use crate::sys::WipedBytes;
 
 /// How much is read at first: nearly every request fits, and what nobody needs is not wiped.
 const FIRST: usize = 1024;
@@ -15,7 +14,7 @@ const CHUNK: usize = 16 * 1024;
 /// A client that has not sent all of its request.
 pub(super) struct Client<S> {
     pub(super) stream: S,
-    pub(super) received: Zeroizing<Vec<u8>>,
+    pub(super) received: WipedBytes,
     pub(super) deadline: Moment,
 }
 
@@ -40,7 +39,7 @@ impl<S: Read> Client<S> {
             return;
         }
         let room = needed.max(self.received.capacity() * 2);
-        let mut larger = Zeroizing::new(Vec::with_capacity(room));
+        let mut larger = WipedBytes::with_capacity(room);
         larger.extend_from_slice(&self.received);
         self.received = larger;
     }

@@ -4,9 +4,8 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
 use crate::clock::Moment;
+use crate::sys::WipedBytes;
 
 /// Where strangers come in.
 pub(in crate::server) trait Door {
@@ -33,11 +32,7 @@ pub(in crate::server) trait Door {
     /// Whether `received`, of which the first `known` bytes were seen before, is a request.
     fn framing(&self, received: &[u8], known: usize) -> Framing;
     /// Serves a whole request, or says what it has to wait for. Must not block.
-    fn serve(
-        &self,
-        stream: Self::Stream,
-        request: Zeroizing<Vec<u8>>,
-    ) -> Served<Self::Stream, Self::Wait>;
+    fn serve(&self, stream: Self::Stream, request: WipedBytes) -> Served<Self::Stream, Self::Wait>;
     /// Serves a client that waited, something having changed; gives it back where it has to wait
     /// on. It must be served now where its time is `over`. Must not block.
     fn resume(

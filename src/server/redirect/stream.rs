@@ -3,7 +3,7 @@
 //! Knows what bytes on the wire look like; knows nothing of what is said. Over TLS the handshake
 //! goes on inside of reading, so that whoever waits for the socket to be readable need not know of
 //! it. What rustls holds of a request, its one-time code included, is in buffers of its own, which
-//! it frees without wiping them: the code is spent by then, and useless without its verifier.
+//! it frees without wiping them: the allocator does.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
