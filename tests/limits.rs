@@ -1,6 +1,5 @@
-//! How many may be there at once, and how long a command may take, to the number that pizauth(1) and
-//! pizauth.conf(5) promise. (What a request may have, and how long it may take: the tests of those
-//! who are hostile.)
+//! How many may be there at once, to the number that pizauth(1) promises. (What a request may have,
+//! and how long it may take: the tests of those who are hostile.)
 
 #![allow(
     clippy::unwrap_used,
@@ -10,23 +9,15 @@
 
 mod support;
 
-use std::fs;
 use std::io::{ErrorKind, Read};
-use std::time::{Duration, Instant};
 
-use nix::sys::signal::kill;
-use nix::unistd::Pid;
 use support::attack::*;
-use support::pizauth::is_zombie;
-use support::provider::quoted;
 use support::*;
 
 /// Clients of the control socket whose request is not whole.
 const CLIENTS: usize = 256;
 /// Browsers whose request is not whole.
 const BROWSERS: usize = 64;
-/// How long `transient_error_if_cmd` may take.
-const PROBE: Duration = Duration::from_secs(180);
 
 /// Whether the server has neither said anything to this one nor hung up.
 fn is_kept(mut stream: impl Read) -> bool {
@@ -90,50 +81,4 @@ fn there_is_room_for_64_browsers_and_the_next_takes_the_place_of_the_first() {
     let kept = crowd[..BROWSERS].iter().filter(|it| is_kept(*it)).count();
     assert_eq!(kept, BROWSERS - 1);
     assert!(is_kept(&crowd[BROWSERS]));
-}
-
-/// Takes as long as that: nothing else shows that it is not killed before.
-#[test]
-fn transient_error_if_cmd_is_killed_after_three_minutes_with_all_it_started() {
-    let provider = Provider::start();
-    let mut user = Pizauth::new();
-    let started = Record::new(&user, "started");
-    let child = user.dir().join("child");
-    let script = format!(
-        "(trap '' TERM HUP INT; sleep 900 & echo $! >'{0}'; wait) & {1}; sleep 900",
-        child.display(),
-        started.script("$PIZAUTH_ACCOUNT")
-    );
-    let more = format!(
-        "refresh_retry = 1s; transient_error_if_cmd = {};",
-        quoted(&script)
-    );
-    user.write_config(&provider.account("a", &more));
-    user.start_foreground();
-    log_in(&provider, &user.url("a"));
-    provider.rule(|it| {
-        it.field("refresh_token")
-            .map(|_| Answer::of(500, "text/plain", ""))
-    });
-    user.run(&["refresh", "a"]).expect(4);
-    started.wait_for_lines(1);
-    let start = Instant::now();
-    let child = wait_for("its child", || {
-        let text = fs::read_to_string(&child).ok()?;
-        Some(Pid::from_raw(text.trim().parse().ok()?))
-    });
-    while !user.log().contains("transient_error_if_cmd was killed") {
-        let took = start.elapsed();
-        assert!(took < PROBE + DEADLINE, "{took:?}");
-        // Nobody waits for it.
-        assert_eq!(user.token("a"), provider.last_token());
-        Gate::default().pass_within(Duration::from_secs(1));
-    }
-    let took = start.elapsed();
-    assert!(took > PROBE - Duration::from_secs(5), "{took:?}");
-    wait_until("its children are dead", || {
-        kill(child, None).is_err() || is_zombie(child)
-    });
-    provider.behave();
-    user.run(&["refresh", "a"]).expect(0);
 }
