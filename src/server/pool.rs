@@ -16,9 +16,13 @@ use crate::sys;
 /// stacks of threads that are gone, each with what it has used, until there are 40 MiB of them.
 const STACK: usize = 2 * 1024 * 1024;
 
-/// A key may take a worker as long as it has fewer than this many times the free ones. With 128
-/// workers the first key gets 112, a second one still 14, and so on.
-const SHARE: usize = 7;
+/// A key may take a worker as long as it has fewer than this many times the free ones. With 138
+/// workers the first key gets 126, a second one still 11, and so on.
+const SHARE: usize = 10;
+
+/// After so many workers at once, the memory that they have used is given back. That goes through all
+/// that is free, which may be much where there are many accounts: too much after each request.
+const MANY: usize = 16;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -48,6 +52,8 @@ struct Queues {
     busy: usize,
     /// Workers there are, or are about to be.
     workers: usize,
+    /// The most workers that there were since memory was given back.
+    peak: usize,
     /// Workers that wait for a job.
     idle: usize,
     /// Workers there ever were, for their names.
@@ -124,6 +130,7 @@ impl Inner {
         let mut queues = self.lock();
         queues.started += 1;
         queues.workers += 1;
+        queues.peak = queues.peak.max(queues.workers);
         let name = format!("{}-{}", self.name, queues.started);
         drop(queues);
         let spawned = thread::Builder::new()
@@ -137,6 +144,7 @@ impl Inner {
     }
 
     fn work(&self, stays: bool) {
+        sys::give_way();
         while let Some((key, job)) = self.next(stays) {
             // A panic is a bug, but it must not take the worker with it.
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
@@ -148,8 +156,7 @@ impl Inner {
             self.work.notify_one();
             self.done.notify_all();
         }
-        // The last one to go after there was more to do than usual.
-        if self.lock().workers == 1 {
+        if self.lock().has_calmed_down() {
             sys::return_memory();
         }
     }
@@ -210,6 +217,15 @@ impl Queues {
         self.busy += 1;
         self.queued -= 1;
         Some((key, job))
+    }
+
+    /// Whether the last of many workers has just gone.
+    const fn has_calmed_down(&mut self) -> bool {
+        let calm = self.workers <= 1 && self.peak >= MANY;
+        if calm {
+            self.peak = 0;
+        }
+        calm
     }
 
     fn finished(&mut self, key: &str) {
