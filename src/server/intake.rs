@@ -242,10 +242,14 @@ impl<D: Door> Intake<D> {
             return;
         }
         self.news.want_changes();
-        for client in std::mem::take(&mut self.waiting) {
-            self.watch.remove(&client.stream);
-            let served = self.door.resume(client, false);
-            self.keep(served);
+        for index in (0..self.waiting.len()).rev() {
+            // Who waits on costs no more than a look.
+            if self.door.is_over(&self.waiting[index].wait) {
+                let client = self.waiting.swap_remove(index);
+                self.watch.remove(&client.stream);
+                let served = self.door.resume(client, false);
+                self.keep(served);
+            }
         }
     }
 

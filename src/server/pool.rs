@@ -56,6 +56,8 @@ struct Queues {
     peak: usize,
     /// Workers that wait for a job.
     idle: usize,
+    /// Whether another worker has been called and is not there yet.
+    called: bool,
     /// Workers there ever were, for their names.
     started: usize,
     /// Whether no job is begun any more.
@@ -89,13 +91,13 @@ impl Pool {
             return;
         }
         queues.add(key, Box::new(job));
-        let short = queues.queued > queues.idle && queues.workers < self.0.most;
-        let wanted = short && queues.turn(self.0.most).is_some();
+        let (is_awaited, wanted) = (queues.idle > 0, queues.calls_for_another(self.0.most));
         drop(queues);
-        self.0.work.notify_one();
+        if is_awaited {
+            self.0.work.notify_one();
+        }
         if wanted {
-            // Where there is no room for a thread, those that are there do it later.
-            let _ = self.0.spawn(false);
+            self.0.call_another();
         }
     }
 }
@@ -143,9 +145,22 @@ impl Inner {
         spawned.map(drop)
     }
 
-    fn work(&self, stays: bool) {
-        sys::give_way();
+    /// Where there is no room for a thread, those that are there do it later.
+    fn call_another(self: &Arc<Self>) {
+        if self.spawn(false).is_err() {
+            self.lock().called = false;
+        }
+    }
+
+    fn work(self: &Arc<Self>, stays: bool) {
+        if !stays {
+            self.lock().called = false;
+        }
         while let Some((key, job)) = self.next(stays) {
+            let wanted = self.lock().calls_for_another(self.most);
+            if wanted {
+                self.call_another();
+            }
             // A panic is a bug, but it must not take the worker with it.
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 log::error!("a worker for {} failed: please report this", self.name);
@@ -191,6 +206,15 @@ impl Queues {
         }
         self.jobs.insert(key.into(), VecDeque::from([job]));
         self.turns.push_back(key.into());
+    }
+
+    /// Whether there is work for one more. They are called one after another, each by the one
+    /// before it: whoever submits a thousand jobs must not have to start a hundred threads.
+    fn calls_for_another(&mut self, most: usize) -> bool {
+        let short = self.queued > self.idle && self.workers < most;
+        let wanted = short && !self.called && self.turn(most).is_some();
+        self.called |= wanted;
+        wanted
     }
 
     /// Whose turn it is, of those that may have a worker.

@@ -38,6 +38,8 @@ pub(in crate::server) trait Door {
         stream: Self::Stream,
         request: Zeroizing<Vec<u8>>,
     ) -> Served<Self::Stream, Self::Wait>;
+    /// Whether what a client waits for has come about, so that it can be resumed. Must not block.
+    fn is_over(&self, wait: &Self::Wait) -> bool;
     /// Serves a client that waited, something having changed; gives it back where it has to wait
     /// on. It must be served now where its time is `over`. Must not block.
     fn resume(
