@@ -40,6 +40,14 @@ struct Inner {
     done: Condvar,
 }
 
+/// What a worker does next.
+struct Next {
+    key: String,
+    job: Job,
+    /// Whether it is to call another worker first.
+    calls: bool,
+}
+
 #[derive(Default)]
 struct Queues {
     jobs: HashMap<String, VecDeque<Job>>,
@@ -153,12 +161,10 @@ impl Inner {
     }
 
     fn work(self: &Arc<Self>, stays: bool) {
-        if !stays {
-            self.lock().called = false;
-        }
-        while let Some((key, job)) = self.next(stays) {
-            let wanted = self.lock().calls_for_another(self.most);
-            if wanted {
+        let mut is_new = !stays;
+        while let Some(Next { key, job, calls }) = self.next(stays, is_new) {
+            is_new = false;
+            if calls {
                 self.call_another();
             }
             // A panic is a bug, but it must not take the worker with it.
@@ -177,11 +183,16 @@ impl Inner {
     }
 
     /// The next job; `None` where this worker is to go.
-    fn next(&self, stays: bool) -> Option<(String, Job)> {
+    fn next(&self, stays: bool, is_new: bool) -> Option<Next> {
         let mut queues = self.lock();
+        if is_new {
+            // Under the same lock as what follows: in between, somebody else would call another.
+            queues.called = false;
+        }
         loop {
-            if let Some(next) = queues.take(self.most) {
-                return Some(next);
+            if let Some((key, job)) = queues.take(self.most) {
+                let calls = queues.calls_for_another(self.most);
+                return Some(Next { key, job, calls });
             }
             if !stays {
                 queues.workers -= 1;
