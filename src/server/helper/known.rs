@@ -183,6 +183,29 @@ mod tests {
     }
 
     #[test]
+    fn the_configuration_is_read_by_both() {
+        use std::io::Read as _;
+        let name = format!("pizauth-known-{}.conf", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let text = "persist_cmd = \"another\"; account \"a\" { auth_uri = \"http://localhost/a\"; \
+                    token_uri = \"http://localhost/t\"; client_id = \"c\"; }";
+        std::fs::write(&path, text).unwrap();
+        let mut known = known();
+        known.config = path.as_os_str().as_bytes().to_vec();
+        let opened = known.open(&known.config.clone()).unwrap().unwrap();
+        assert!(!known.has_command("another", std::iter::empty()));
+        known.look(&opened.config.unwrap());
+        // A command that was configured before may still be queued.
+        for script in ["another", "keep"] {
+            assert!(known.has_command(script, std::iter::empty()));
+        }
+        let mut read = String::new();
+        (&opened.file).read_to_string(&mut read).unwrap();
+        assert_eq!(read, text);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
     fn only_what_is_configured_is_opened() {
         let known = known();
         assert!(known.open(b"/etc/passwd").unwrap().is_none());
