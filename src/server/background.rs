@@ -15,12 +15,18 @@ use crate::protocol::Protection;
 use crate::server::{confinement, helper, signals};
 use crate::sys::{self, Measure};
 
-/// The two processes after [`divide`].
-pub(super) enum Divided {
-    /// The one that the user started; how it has to end.
-    Parent(Exit),
-    /// The server.
-    Child(Detaching),
+/// What has become of this process.
+pub(super) enum Process {
+    /// The server, which may have to leave the terminal.
+    Server(Option<Detaching>),
+    /// Another one, whose work is over.
+    Other(Exit),
+}
+
+/// What the user started, and has to stay until the server is ready.
+struct Waiting {
+    child: UnixStream,
+    id: Pid,
 }
 
 /// A process that is about to leave the terminal.
@@ -29,12 +35,47 @@ pub(super) struct Detaching {
     null: File,
 }
 
-/// Goes into the background. The parent waits until the child has said that it is ready, or has
-/// failed, which it has told the terminal itself then.
+/// Makes two processes of this one, or three: the server, the helper, and the one that the user
+/// started. To be called before there is anything that the others must not know.
 ///
 /// # Errors
 /// Where the system has no room for another process.
-pub(super) fn divide() -> Result<Divided, String> {
+pub(super) fn divide(foreground: bool) -> Result<Process, String> {
+    let ends = helper::Ends::new()?;
+    if foreground {
+        if let helper::Divided::Helper = ends.divide()? {
+            // It has closed them already.
+            std::mem::forget(ends);
+            return Ok(Process::Other(Exit::Done));
+        }
+        ends.keep();
+        return Ok(Process::Server(None));
+    }
+    let waiting = match go_into_background()? {
+        Divided::Child(detaching) => {
+            ends.keep();
+            return Ok(Process::Server(Some(detaching)));
+        }
+        Divided::Parent(waiting) => waiting,
+    };
+    // Here, since the server can read its configuration meanwhile.
+    if let helper::Divided::Helper = ends.divide()? {
+        std::mem::forget((ends, waiting));
+        return Ok(Process::Other(Exit::Done));
+    }
+    drop(ends);
+    Ok(Process::Other(waiting.exit()))
+}
+
+/// The two processes after [`go_into_background`].
+enum Divided {
+    /// The one that the user started.
+    Parent(Waiting),
+    /// The server.
+    Child(Detaching),
+}
+
+fn go_into_background() -> Result<Divided, String> {
     let failed = |error: io::Error| format!("cannot go into the background: {}", text(&error));
     let (parent, child) = UnixStream::pair().map_err(failed)?;
     let null = OpenOptions::new()
@@ -45,7 +86,7 @@ pub(super) fn divide() -> Result<Divided, String> {
     match sys::fork().map_err(failed)? {
         ForkResult::Parent { child: id } => {
             drop(child);
-            Ok(Divided::Parent(await_readiness(parent, id)))
+            Ok(Divided::Parent(Waiting { child: parent, id }))
         }
         ForkResult::Child => Ok(Divided::Child(Detaching {
             parent: child,
@@ -54,23 +95,27 @@ pub(super) fn divide() -> Result<Divided, String> {
     }
 }
 
-fn await_readiness(mut child: UnixStream, id: Pid) -> Exit {
-    let ready = loop {
-        match child.read(&mut [0; 1]) {
-            Ok(count) => break count > 0,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => break false,
+impl Waiting {
+    /// Waits until the child has said that it is ready, or has failed, which it has told the
+    /// terminal itself then. How this process has to end.
+    fn exit(mut self) -> Exit {
+        let ready = loop {
+            match self.child.read(&mut [0; 1]) {
+                Ok(count) => break count > 0,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break false,
+            }
+        };
+        if ready {
+            return Exit::Done;
         }
-    };
-    if ready {
-        return Exit::Done;
+        // A child that ends by itself has said why.
+        if let Ok(WaitStatus::Signaled(_, signal, _)) = waitpid(self.id, None) {
+            let message = format!("the server was ended by {signal} before it was ready");
+            console::error(&mut io::stderr(), &message);
+        }
+        Exit::Error
     }
-    // A child that ends by itself has said why.
-    if let Ok(WaitStatus::Signaled(_, signal, _)) = waitpid(id, None) {
-        let message = format!("the server was ended by {signal} before it was ready");
-        console::error(&mut io::stderr(), &message);
-    }
-    Exit::Error
 }
 
 impl Detaching {
@@ -80,7 +125,7 @@ impl Detaching {
     /// Where the system refuses.
     pub(super) fn prepare(&self, verbosity: u8) -> Result<(), String> {
         setsid().map_err(|error| format!("cannot leave the terminal: {}", error.desc()))?;
-        helper::detach();
+        helper::detach().map_err(|error| text(&error))?;
         if logging::to_syslog(verbosity).is_err() {
             console::say(
                 &mut io::stderr(),

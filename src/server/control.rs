@@ -79,6 +79,17 @@ impl Door for Control {
         }
     }
 
+    fn is_over(&self, wait: &Wait) -> bool {
+        match wait {
+            // Hundreds may wait for these at once.
+            Wait::Refresh(_, ticket) => {
+                let refreshed = self.0.shared.look(|vault, _| vault.refreshed(ticket));
+                refreshed.is_some()
+            }
+            wait => matches!(self.look_again(wait), Sought::Found(_)),
+        }
+    }
+
     fn resume(&self, client: Waiting<UnixStream, Wait>, over: bool) -> Served<UnixStream, Wait> {
         match self.look_again(&client.wait) {
             Sought::NotYet(_) if !over => Served::Waits(client),

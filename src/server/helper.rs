@@ -14,7 +14,7 @@ mod process;
 mod wire;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
@@ -36,36 +36,61 @@ const PATIENCE: Duration = Duration::from_secs(30);
 static HELPER: OnceLock<Helper> = OnceLock::new();
 
 struct Helper {
-    /// A byte on it brings a connection of its own for each thing that is asked for.
+    /// What it may do goes over it first. Then a byte brings a connection of its own for each
+    /// thing that is asked for, or has it leave the terminal.
     channel: UnixStream,
 }
 
-/// The two processes after [`divide`].
+/// On the channel: a connection comes with this.
+const CONNECTION: u8 = 0;
+/// On the channel: leave the terminal. What is asked for later is done without it.
+const DETACH: u8 = 1;
+
+/// The two ends of the channel, before there is a helper.
+pub(super) struct Ends {
+    server: UnixStream,
+    helper: UnixStream,
+}
+
+/// The two processes after [`Ends::divide`].
 pub(super) enum Divided {
     /// The helper, when its work is over.
     Helper,
-    Server,
+    /// The one that forked it.
+    Other,
 }
 
-/// Forks the helper. It comes back from here when it has nothing to do any more.
-///
-/// # Errors
-/// Where the system has no room for another process.
-pub(super) fn divide() -> Result<Divided, String> {
-    let failed = |error: io::Error| format!("cannot start the process that runs commands: {error}");
-    let (server, helper) = UnixStream::pair().map_err(failed)?;
-    match sys::fork().map_err(failed)? {
-        ForkResult::Parent { .. } => {
-            // There is one start in a process.
-            let _ = HELPER.set(Helper { channel: server });
-            Ok(Divided::Server)
-        }
-        ForkResult::Child => {
-            drop(server);
-            process::live(&helper);
-            Ok(Divided::Helper)
-        }
+impl Ends {
+    /// # Errors
+    /// Where the system has no descriptors left.
+    pub(super) fn new() -> Result<Self, String> {
+        let (server, helper) = UnixStream::pair().map_err(|error| failed(&error))?;
+        Ok(Self { server, helper })
     }
+
+    /// Forks the helper. It comes back from here when it has nothing to do any more.
+    ///
+    /// # Errors
+    /// Where the system has no room for another process.
+    pub(super) fn divide(&self) -> Result<Divided, String> {
+        if let ForkResult::Parent { .. } = sys::fork().map_err(|error| failed(&error))? {
+            return Ok(Divided::Other);
+        }
+        process::live(&self.helper);
+        Ok(Divided::Helper)
+    }
+
+    /// Makes this process the one that the helper works for.
+    pub(super) fn keep(self) {
+        // There is one start in a process.
+        let _ = HELPER.set(Helper {
+            channel: self.server,
+        });
+    }
+}
+
+fn failed(error: &io::Error) -> String {
+    format!("cannot start the process that runs commands: {error}")
 }
 
 /// Tells the helper what it may do. Once, before anybody can have a hand in this process.
@@ -74,18 +99,21 @@ pub(super) fn divide() -> Result<Divided, String> {
 /// Where there is no helper any more.
 pub(super) fn inform(config_path: &Path, config: &Config) -> io::Result<()> {
     let known = known::Known::of(config_path, config);
-    settle(&Ask::Know(known)).map(drop)
+    write(&helper()?.channel, &known, &[])
 }
 
 /// Has the helper leave the terminal, as the server does.
-pub(super) fn detach() {
-    if let Err(error) = settle(&Ask::Detach) {
-        log::warn!("commands stay on the terminal: {error}");
-    }
+///
+/// # Errors
+/// Where there is no helper any more.
+pub(super) fn detach() -> io::Result<()> {
+    (&helper()?.channel)
+        .write_all(&[DETACH])
+        .map_err(|_| is_gone())
 }
 
 /// Has the helper open a file. Opening the configuration also has it look there for what it may
-/// do.
+/// do, while this process reads it too.
 ///
 /// # Errors
 /// Where it may not, or cannot.
@@ -133,7 +161,7 @@ pub(super) fn connect(descriptors: &[BorrowedFd<'_>]) -> io::Result<UnixStream> 
     let (ours, theirs) = UnixStream::pair()?;
     let mut all = vec![theirs.as_fd()];
     all.extend(descriptors);
-    let sent = sys::send_with_descriptors(&helper()?.channel, &[0], &all);
+    let sent = sys::send_with_descriptors(&helper()?.channel, &[CONNECTION], &all);
     sent.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => is_gone(),
         _ => error,

@@ -5,6 +5,7 @@
 //! until its time is over, and delays nobody: a request that is there already when its connection
 //! is accepted is served before anybody else is looked at. Knows nothing of what the requests say.
 
+mod accepting;
 mod client;
 mod door;
 mod news;
@@ -19,13 +20,10 @@ pub(super) use self::door::{Door, Framing, Refusal, Served, Waiting};
 use self::news::Told;
 pub(super) use self::news::{Bell, Handle, News, news};
 use crate::clock::{self, Moment};
-use crate::sys::{self, Interest, Watch, WipedBytes};
+use crate::sys::{self, Interest, Watch};
 
 /// How often one client is read from before it is the others' turn.
 const READS_IN_A_ROW: usize = 16;
-
-/// How many connections are accepted before those that wait are looked at.
-const ACCEPTS_IN_A_ROW: usize = 64;
 
 /// What all requests that are not whole yet may take up together.
 const MEMORY: usize = 64 * 1024 * 1024;
@@ -35,9 +33,9 @@ const MEMORY: usize = 64 * 1024 * 1024;
 /// login that has just come back could not be exchanged.
 const PART: usize = 8;
 
-/// For how long no connection is accepted after the system had no room for one. Without a pause
-/// the listener would be reported as ready again and again.
-const PAUSE: Duration = Duration::from_millis(100);
+/// For how long nobody must have come before what clients sent and got is wiped off the stack. That
+/// takes longer than an answer; where many ask at once, each writes over what the last one left.
+const LULL: Duration = Duration::from_millis(20);
 
 /// One thread's worth of doors.
 pub(super) struct Intake<D: Door> {
@@ -72,6 +70,13 @@ struct Ready {
     rung: bool,
 }
 
+impl Ready {
+    const fn is_nothing(&self) -> bool {
+        let nobody = self.listeners.is_empty() && self.parked.is_empty() && self.gone.is_empty();
+        nobody && !self.rung
+    }
+}
+
 impl<D: Door> Intake<D> {
     /// Serves nobody before it is told to.
     ///
@@ -94,7 +99,7 @@ impl<D: Door> Intake<D> {
             waiting: Vec::new(),
             most: D::CLIENTS.min(sys::descriptor_limit() / PART).max(1),
             held: 0,
-            spare: spare(),
+            spare: accepting::spare(),
             paused: None,
             is_open: false,
         })
@@ -102,45 +107,57 @@ impl<D: Door> Intake<D> {
 
     /// Works for as long as the process does.
     pub(super) fn run(mut self) -> io::Error {
+        // A thread's stack is empty at first.
+        let mut is_wiped = true;
         loop {
-            // What clients sent and got is not left lying about while nobody comes.
-            sys::wipe_stack();
-            let ready = match self.wait() {
+            let ready = match self.wait(is_wiped) {
                 Ok(ready) => ready,
                 Err(error) => return error,
             };
-            for index in ready.parked {
-                // Somebody who was turned out for a client before this one may have been its
-                // neighbour: then it is found again at the next turn.
-                if index < self.parked.len() {
-                    let client = self.unpark(index);
-                    self.attend(client);
-                }
-            }
-            for index in ready.gone {
-                let client = self.waiting.swap_remove(index);
-                self.watch.remove(&client.stream);
-            }
-            if ready.rung {
-                self.hear();
-            }
-            for index in ready.listeners {
-                self.accept(index);
-            }
+            let is_quiet = ready.is_nothing();
+            self.attend_to(ready);
             self.turn_out_the_late();
+            if is_quiet {
+                // What clients sent and got is not left lying about while nobody comes.
+                sys::wipe_stack();
+            }
+            is_wiped = is_quiet;
         }
     }
 
-    fn wait(&mut self) -> io::Result<Ready> {
+    fn attend_to(&mut self, ready: Ready) {
+        for index in ready.parked {
+            // Somebody who was turned out for a client before this one may have been its
+            // neighbour: then it is found again at the next turn.
+            if index < self.parked.len() {
+                let client = self.unpark(index);
+                self.attend(client);
+            }
+        }
+        for index in ready.gone {
+            let client = self.waiting.swap_remove(index);
+            self.watch.remove(&client.stream);
+        }
+        if ready.rung {
+            self.hear();
+        }
+        for index in ready.listeners {
+            self.accept(index);
+        }
+    }
+
+    /// Waits until something is ready; not for longer than a lull, where the stack is to be wiped.
+    fn wait(&mut self, is_wiped: bool) -> io::Result<Ready> {
         let now = clock::moment();
         self.paused = self.paused.filter(|until| *until > now);
         self.listen(self.is_open && self.paused.is_none())?;
         let parked = self.parked.iter().map(|client| client.deadline);
         let waiting = self.waiting.iter().map(|client| client.until);
-        let deadline = parked.chain(waiting).chain(self.paused).min();
+        let lull = (!is_wiped).then(|| now + LULL);
+        let deadlines = parked.chain(waiting).chain(self.paused).chain(lull);
         // Rounded up, so as not to wake up a moment too early.
-        let timeout = deadline.map(|deadline| deadline.since(now) + Duration::from_millis(1));
-        let descriptors = self.watch.wait(timeout)?;
+        let left = |deadline: Moment| deadline.since(now) + Duration::from_millis(1);
+        let descriptors = self.watch.wait(deadlines.min().map(left))?;
         Ok(self.sort(&descriptors))
     }
 
@@ -225,10 +242,14 @@ impl<D: Door> Intake<D> {
             return;
         }
         self.news.want_changes();
-        for client in std::mem::take(&mut self.waiting) {
-            self.watch.remove(&client.stream);
-            let served = self.door.resume(client, false);
-            self.keep(served);
+        for index in (0..self.waiting.len()).rev() {
+            // Who waits on costs no more than a look.
+            if self.door.is_over(&self.waiting[index].wait) {
+                let client = self.waiting.swap_remove(index);
+                self.watch.remove(&client.stream);
+                let served = self.door.resume(client, false);
+                self.keep(served);
+            }
         }
     }
 
@@ -250,61 +271,6 @@ impl<D: Door> Intake<D> {
         self.news.want_changes();
         let served = self.door.resume(client, over);
         self.keep(served);
-    }
-
-    fn accept(&mut self, index: usize) {
-        for _ in 0..ACCEPTS_IN_A_ROW {
-            if !self.is_open {
-                return;
-            }
-            let Some(listener) = self.listeners.get(index) else {
-                return;
-            };
-            match self.door.accept(listener) {
-                Ok(Some(stream)) => self.welcome(stream),
-                Ok(None) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if is_passing(&error) => {}
-                Err(error) => return self.accept_without_room(index, &error),
-            }
-        }
-    }
-
-    fn welcome(&mut self, stream: D::Stream) {
-        let client = Client {
-            stream,
-            received: WipedBytes::default(),
-            deadline: clock::moment() + D::TIME,
-        };
-        self.attend(client);
-    }
-
-    /// Accepts one connection with the spare descriptor; whoever cannot be served at once has to
-    /// share what there is with those that wait already.
-    fn accept_without_room(&mut self, index: usize, error: &io::Error) {
-        log::debug!("no room for another connection: {error}");
-        self.spare = None;
-        let accepted = self
-            .listeners
-            .get(index)
-            .map(|listener| self.door.accept(listener));
-        match accepted {
-            Some(Ok(Some(stream))) => {
-                self.turn_out_the_oldest();
-                self.welcome(stream);
-            }
-            Some(Ok(None)) | None => {}
-            // The system looks for a descriptor before it looks whether anybody is there.
-            Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Some(Err(_)) => {
-                self.turn_out_the_oldest();
-                self.paused = Some(clock::moment() + PAUSE);
-            }
-        }
-        self.spare = spare();
-        if self.spare.is_none() {
-            self.paused = Some(clock::moment() + PAUSE);
-        }
     }
 
     /// Reads what a client has sent, and serves, parks or drops it.
@@ -386,18 +352,4 @@ impl<D: Door> Intake<D> {
             }
         }
     }
-}
-
-fn spare() -> Option<File> {
-    File::open("/dev/null").ok()
-}
-
-/// Errors of one connection, which say nothing of the next one (accept(2)).
-fn is_passing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::Interrupted
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-    )
 }

@@ -164,7 +164,6 @@ pub(super) fn run(server: &Arc<Server>, inbox: &Inbox, keeping: Keeping) {
         paused: false,
     };
     loop {
-        sys::wipe_stack();
         let signal = match work.due.filter(|_| !work.paused) {
             None => inbox.0.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(due) => inbox.0.recv_timeout(due.since(clock::moment())),
@@ -176,6 +175,7 @@ pub(super) fn run(server: &Arc<Server>, inbox: &Inbox, keeping: Keeping) {
             Ok(Signal::Flush(done)) => {
                 if work.due.is_some() {
                     work.keep(server);
+                    sys::wipe_stack();
                 }
                 let _ = done.send(());
             }
@@ -184,7 +184,10 @@ pub(super) fn run(server: &Arc<Server>, inbox: &Inbox, keeping: Keeping) {
                 let _ = paused.send(work.keeping);
             }
             Ok(Signal::Resume) => work.paused = false,
-            Err(RecvTimeoutError::Timeout) => work.keep(server),
+            Err(RecvTimeoutError::Timeout) => {
+                work.keep(server);
+                sys::wipe_stack();
+            }
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }

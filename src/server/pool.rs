@@ -16,9 +16,13 @@ use crate::sys;
 /// stacks of threads that are gone, each with what it has used, until there are 40 MiB of them.
 const STACK: usize = 2 * 1024 * 1024;
 
-/// A key may take a worker as long as it has fewer than this many times the free ones. With 128
-/// workers the first key gets 112, a second one still 14, and so on.
-const SHARE: usize = 7;
+/// A key may take a worker as long as it has fewer than this many times the free ones. With 138
+/// workers the first key gets 126, a second one still 11, and so on.
+const SHARE: usize = 10;
+
+/// After so many workers at once, the memory that they have used is given back. That goes through all
+/// that is free, which may be much where there are many accounts: too much after each request.
+const MANY: usize = 16;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -36,6 +40,14 @@ struct Inner {
     done: Condvar,
 }
 
+/// What a worker does next.
+struct Next {
+    key: String,
+    job: Job,
+    /// Whether it is to call another worker first.
+    calls: bool,
+}
+
 #[derive(Default)]
 struct Queues {
     jobs: HashMap<String, VecDeque<Job>>,
@@ -48,8 +60,12 @@ struct Queues {
     busy: usize,
     /// Workers there are, or are about to be.
     workers: usize,
+    /// The most workers that there were since memory was given back.
+    peak: usize,
     /// Workers that wait for a job.
     idle: usize,
+    /// Whether another worker has been called and is not there yet.
+    called: bool,
     /// Workers there ever were, for their names.
     started: usize,
     /// Whether no job is begun any more.
@@ -83,13 +99,13 @@ impl Pool {
             return;
         }
         queues.add(key, Box::new(job));
-        let short = queues.queued > queues.idle && queues.workers < self.0.most;
-        let wanted = short && queues.turn(self.0.most).is_some();
+        let (is_awaited, wanted) = (queues.idle > 0, queues.calls_for_another(self.0.most));
         drop(queues);
-        self.0.work.notify_one();
+        if is_awaited {
+            self.0.work.notify_one();
+        }
         if wanted {
-            // Where there is no room for a thread, those that are there do it later.
-            let _ = self.0.spawn(false);
+            self.0.call_another();
         }
     }
 }
@@ -124,6 +140,7 @@ impl Inner {
         let mut queues = self.lock();
         queues.started += 1;
         queues.workers += 1;
+        queues.peak = queues.peak.max(queues.workers);
         let name = format!("{}-{}", self.name, queues.started);
         drop(queues);
         let spawned = thread::Builder::new()
@@ -136,8 +153,20 @@ impl Inner {
         spawned.map(drop)
     }
 
-    fn work(&self, stays: bool) {
-        while let Some((key, job)) = self.next(stays) {
+    /// Where there is no room for a thread, those that are there do it later.
+    fn call_another(self: &Arc<Self>) {
+        if self.spawn(false).is_err() {
+            self.lock().called = false;
+        }
+    }
+
+    fn work(self: &Arc<Self>, stays: bool) {
+        let mut is_new = !stays;
+        while let Some(Next { key, job, calls }) = self.next(stays, is_new) {
+            is_new = false;
+            if calls {
+                self.call_another();
+            }
             // A panic is a bug, but it must not take the worker with it.
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 log::error!("a worker for {} failed: please report this", self.name);
@@ -148,18 +177,22 @@ impl Inner {
             self.work.notify_one();
             self.done.notify_all();
         }
-        // The last one to go after there was more to do than usual.
-        if self.lock().workers == 1 {
+        if self.lock().has_calmed_down() {
             sys::return_memory();
         }
     }
 
     /// The next job; `None` where this worker is to go.
-    fn next(&self, stays: bool) -> Option<(String, Job)> {
+    fn next(&self, stays: bool, is_new: bool) -> Option<Next> {
         let mut queues = self.lock();
+        if is_new {
+            // Under the same lock as what follows: in between, somebody else would call another.
+            queues.called = false;
+        }
         loop {
-            if let Some(next) = queues.take(self.most) {
-                return Some(next);
+            if let Some((key, job)) = queues.take(self.most) {
+                let calls = queues.calls_for_another(self.most);
+                return Some(Next { key, job, calls });
             }
             if !stays {
                 queues.workers -= 1;
@@ -186,6 +219,15 @@ impl Queues {
         self.turns.push_back(key.into());
     }
 
+    /// Whether there is work for one more. They are called one after another, each by the one
+    /// before it: whoever submits a thousand jobs must not have to start a hundred threads.
+    fn calls_for_another(&mut self, most: usize) -> bool {
+        let short = self.queued > self.idle && self.workers < most;
+        let wanted = short && !self.called && self.turn(most).is_some();
+        self.called |= wanted;
+        wanted
+    }
+
     /// Whose turn it is, of those that may have a worker.
     fn turn(&self, most: usize) -> Option<usize> {
         let free = most.saturating_sub(self.busy);
@@ -210,6 +252,15 @@ impl Queues {
         self.busy += 1;
         self.queued -= 1;
         Some((key, job))
+    }
+
+    /// Whether the last of many workers has just gone.
+    const fn has_calmed_down(&mut self) -> bool {
+        let calm = self.workers <= 1 && self.peak >= MANY;
+        if calm {
+            self.peak = 0;
+        }
+        calm
     }
 
     fn finished(&mut self, key: &str) {

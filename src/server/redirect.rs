@@ -98,6 +98,11 @@ impl Door for Redirect {
         Served::Done
     }
 
+    fn is_over(&self, ticket: &Ticket) -> bool {
+        let logged_in = self.0.shared.look(|vault, _| vault.logged_in(ticket));
+        logged_in.is_some()
+    }
+
     fn resume(&self, client: Waiting<Stream, Ticket>, over: bool) -> Served<Stream, Ticket> {
         let logged_in = self.0.shared.look(|vault, _| vault.logged_in(&client.wait));
         if logged_in.is_none() && !over {

@@ -22,7 +22,7 @@ use crate::files;
 use crate::logging;
 use crate::paths::{self, RuntimePaths};
 use crate::protocol::Reply;
-use crate::server::background::{self, Detaching, Divided};
+use crate::server::background::{self, Detaching, Process};
 use crate::server::control::Control;
 use crate::server::handover::Fate;
 use crate::server::helper;
@@ -47,8 +47,8 @@ use crate::vault::order::Order;
 const LAST_COMMANDS: Duration = Duration::from_secs(60);
 
 /// Requests to providers under way at once. A thousand accounts that are due together are through
-/// in a few seconds, with little memory.
-const EXCHANGES: usize = 128;
+/// in a second or two, with little memory.
+const EXCHANGES: usize = 138;
 
 /// Runs of `transient_error_if_cmd` at once: they are the user's commands, and may be heavy.
 const PROBES: usize = 8;
@@ -87,20 +87,15 @@ fn start(options: &ServerOptions) -> Result<Exit, String> {
     } else {
         sys::close_inherited_descriptors();
     }
-    // Before there is anything that it must not know.
-    if let helper::Divided::Helper = helper::divide()? {
-        // It has closed them already.
-        std::mem::forget(passed);
-        return Ok(Exit::Done);
-    }
-    let prepared = prepare(options, passed)?;
-    if options.foreground {
-        return serve(prepared, None, options.verbosity);
-    }
-    match background::divide()? {
-        Divided::Parent(exit) => Ok(exit),
-        Divided::Child(detaching) => serve(prepared, Some(detaching), options.verbosity),
-    }
+    let detaching = match background::divide(options.foreground)? {
+        Process::Server(detaching) => detaching,
+        Process::Other(exit) => {
+            // The helper has closed them already.
+            std::mem::forget(passed);
+            return Ok(exit);
+        }
+    };
+    serve(prepare(options, passed)?, detaching, options.verbosity)
 }
 
 /// Everything that can fail for reasons of the user's.

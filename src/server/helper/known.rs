@@ -4,8 +4,9 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Seek};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,14 @@ struct Named {
     files: HashSet<Vec<u8>>,
 }
 
+/// A file that was opened.
+pub(super) struct Opened {
+    /// What the server gets.
+    pub(super) file: File,
+    /// Where it is the configuration: the same, to look what it names.
+    pub(super) config: Option<File>,
+}
+
 impl Known {
     /// What this configuration, which was read from `path`, names.
     pub(in crate::server) fn of(path: &Path, config: &Config) -> Self {
@@ -50,11 +59,6 @@ impl Known {
             everything: true,
             ..Self::default()
         }
-    }
-
-    /// Whether nothing was told yet.
-    pub(super) fn is_nothing(&self) -> bool {
-        self.config.is_empty()
     }
 
     /// Whether a command may be run with these variables.
@@ -76,32 +80,49 @@ impl Known {
     ///
     /// # Errors
     /// Where it cannot be opened. `None` where it is not named.
-    pub(super) fn open(&mut self, path: &[u8]) -> io::Result<Option<File>> {
+    pub(super) fn open(&self, path: &[u8]) -> io::Result<Option<Opened>> {
         let place = Path::new(OsStr::from_bytes(path));
         if path == self.config {
-            return self.open_config(place).map(Some);
+            return open_config(place).map(Some);
         }
         let named = [&self.now, &self.before];
         if !named.iter().any(|named| named.files.contains(path)) {
             return Ok(None);
         }
-        File::open(place).map(Some)
+        let file = File::open(place)?;
+        Ok(Some(Opened { file, config: None }))
     }
 
-    /// Opens the configuration, for the server to read it again, and looks what it names now.
-    fn open_config(&mut self, path: &Path) -> io::Result<File> {
-        let mut file = File::open(path)?;
-        // What can be read only once is for the server.
-        if !file.metadata()?.is_file() {
-            return Ok(file);
-        }
-        // The server says what is wrong with it, and leaves the old one in force.
-        if let Ok(config) = config::load_from(&file, path) {
+    /// Looks what the configuration names now. The server says what is wrong with it, and leaves
+    /// the old one in force.
+    pub(super) fn look(&mut self, config: &File) {
+        let path = Path::new(OsStr::from_bytes(&self.config));
+        if let Ok(config) = config::load_from(config, path) {
             self.before = std::mem::replace(&mut self.now, Named::by(&config));
         }
-        file.rewind()?;
-        Ok(file)
     }
+}
+
+/// Opens the configuration for the server and for this process, each of which reads it from its
+/// beginning.
+fn open_config(path: &Path) -> io::Result<Opened> {
+    /// Whoever puts another file in its place does not do so again and again.
+    const TRIES: usize = 10;
+    for _ in 0..TRIES {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        // What can be read only once is for the server.
+        if !metadata.is_file() {
+            return Ok(Opened { file, config: None });
+        }
+        let config = File::open(path)?;
+        let other = config.metadata()?;
+        if (metadata.dev(), metadata.ino()) == (other.dev(), other.ino()) {
+            let config = Some(config);
+            return Ok(Opened { file, config });
+        }
+    }
+    Err(io::Error::other("it is another file each time"))
 }
 
 impl Named {
@@ -162,8 +183,31 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_configured_is_opened() {
+    fn the_configuration_is_read_by_both() {
+        use std::io::Read as _;
+        let name = format!("pizauth-known-{}.conf", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let text = "persist_cmd = \"another\"; account \"a\" { auth_uri = \"http://localhost/a\"; \
+                    token_uri = \"http://localhost/t\"; client_id = \"c\"; }";
+        std::fs::write(&path, text).unwrap();
         let mut known = known();
+        known.config = path.as_os_str().as_bytes().to_vec();
+        let opened = known.open(&known.config.clone()).unwrap().unwrap();
+        assert!(!known.has_command("another", std::iter::empty()));
+        known.look(&opened.config.unwrap());
+        // A command that was configured before may still be queued.
+        for script in ["another", "keep"] {
+            assert!(known.has_command(script, std::iter::empty()));
+        }
+        let mut read = String::new();
+        (&opened.file).read_to_string(&mut read).unwrap();
+        assert_eq!(read, text);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn only_what_is_configured_is_opened() {
+        let known = known();
         assert!(known.open(b"/etc/passwd").unwrap().is_none());
         assert!(known.open(b"/none/pizauth.conf").is_err());
     }

@@ -3,9 +3,9 @@
 //!
 //! Has a thread for each command that runs, and one that waits. Knows no secret.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +17,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 
+use super::DETACH;
 use super::known::Known;
 use super::wire::{Ask, Run, Told, read, write};
 use crate::clock;
@@ -43,7 +44,10 @@ const NOT_FOR_COMMANDS: [&str; 4] = [
 /// Lives for as long as the server and its commands.
 pub(super) fn live(server: &UnixStream) {
     prepare(server);
-    serve(server, Known::default());
+    // A server whose configuration has mistakes ends without a word.
+    if let Ok((known, _)) = read::<Known>(server) {
+        serve(server, known);
+    }
 }
 
 /// Lets go of all that is not the helper's. Where the system refuses any of it, that is no reason
@@ -68,12 +72,18 @@ pub(super) fn serve(server: &UnixStream, known: Known) {
     let known = Arc::new(Mutex::new(known));
     let (running, none_runs) = channel::<()>();
     loop {
-        let mut connection = match sys::receive_with_descriptors(server, &mut [0; 1]) {
+        let mut said = [0; 1];
+        let mut connection = match sys::receive_with_descriptors(server, &mut said) {
             Ok((0, _)) => break,
             Ok((_, descriptors)) => descriptors.into_iter(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => break,
         };
+        if said == [DETACH] {
+            // A process that was forked leads no group, so it can always leave.
+            let _ = setsid();
+            continue;
+        }
         let Some(stream) = connection.next() else {
             continue;
         };
@@ -96,43 +106,45 @@ fn attend(server: &UnixStream, pipes: Vec<OwnedFd>, known: &Mutex<Known>) {
     let Ok((ask, _)) = read(server) else {
         return;
     };
-    let mut file = None;
-    let told = match ask {
-        Ask::Know(told) => know(&mut lock(known), told),
-        Ask::Detach => setsid().map_or_else(|error| failed(error.into()), |_| Told::Done),
-        Ask::Open(path) => match lock(known).open(&path) {
-            Ok(Some(opened)) => {
-                file = Some(opened);
-                Told::Done
-            }
-            Ok(None) => Told::NotNamed,
-            Err(error) => failed(error),
-        },
+    match ask {
+        Ask::Open(path) => open(server, &path, &mut lock(known)),
         Ask::Run(run) => {
             let variables = run.environment.iter().map(|(name, _)| name.as_str());
             // Not under the lock, while the command runs.
             let is_named = lock(known).has_command(&run.script, variables);
-            match is_named {
+            let told = match is_named {
                 true => perform(server, &run, pipes).unwrap_or_else(failed),
                 false => Told::NotNamed,
+            };
+            tell(server, &told, None);
+        }
+    }
+}
+
+/// Opens a file for the server. Where it is the configuration, the server can begin to read it
+/// before this process has; what it asks for then has to wait.
+fn open(server: &UnixStream, path: &[u8], known: &mut Known) {
+    match known.open(path) {
+        Ok(Some(opened)) => {
+            tell(server, &Told::Done, Some(&opened.file));
+            drop(opened.file);
+            if let Some(config) = opened.config {
+                known.look(&config);
             }
         }
-    };
-    let descriptors: Vec<_> = file.iter().map(std::os::fd::AsFd::as_fd).collect();
+        Ok(None) => tell(server, &Told::NotNamed, None),
+        Err(error) => tell(server, &failed(error), None),
+    }
+}
+
+fn tell(server: &UnixStream, told: &Told, file: Option<&File>) {
+    let descriptors: Vec<_> = file.iter().map(|file| file.as_fd()).collect();
     // A server that is gone does not want to know.
-    let _ = write(server, &told, &descriptors);
+    let _ = write(server, told, &descriptors);
 }
 
 fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn know(known: &mut Known, told: Known) -> Told {
-    if !known.is_nothing() {
-        return Told::NotNamed;
-    }
-    *known = told;
-    Told::Done
 }
 
 fn failed(error: io::Error) -> Told {

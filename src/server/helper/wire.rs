@@ -8,7 +8,6 @@ use std::os::unix::net::UnixStream;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::server::helper::known::Known;
 use crate::sys;
 
 /// The longest message. The system allows a command no more than that, and mostly less.
@@ -17,14 +16,10 @@ const LONGEST: usize = 2 * 1024 * 1024;
 /// What the server asks for.
 #[derive(Serialize, Deserialize)]
 pub(in crate::server) enum Ask {
-    /// This is what may be asked for from now on. Taken once.
-    Know(Known),
     /// Run a command. The pipes for it, if any, came with the connection.
     Run(Run),
     /// Open the file with this path.
     Open(Vec<u8>),
-    /// Leave the terminal.
-    Detach,
 }
 
 /// A command to run.

@@ -33,6 +33,8 @@ pub(in crate::server) trait Door {
     fn framing(&self, received: &[u8], known: usize) -> Framing;
     /// Serves a whole request, or says what it has to wait for. Must not block.
     fn serve(&self, stream: Self::Stream, request: WipedBytes) -> Served<Self::Stream, Self::Wait>;
+    /// Whether what a client waits for has come about, so that it can be resumed. Must not block.
+    fn is_over(&self, wait: &Self::Wait) -> bool;
     /// Serves a client that waited, something having changed; gives it back where it has to wait
     /// on. It must be served now where its time is `over`. Must not block.
     fn resume(

@@ -17,6 +17,8 @@ pub(in crate::server) struct Bell {
     wake: UnixStream,
     /// Whether a client waits for a change.
     wanted: AtomicBool,
+    /// Whether it has been rung and not heard yet: more would not be heard sooner.
+    ringing: AtomicBool,
 }
 
 /// Puts other listeners in the place of those that an [`super::Intake`] has.
@@ -55,6 +57,7 @@ pub(in crate::server) fn news<L>() -> io::Result<(Handle<L>, News<L>)> {
     let bell = Arc::new(Bell {
         wake,
         wanted: AtomicBool::new(false),
+        ringing: AtomicBool::new(false),
     });
     let (sender, receiver) = channel();
     let handle = Handle {
@@ -81,8 +84,10 @@ impl Bell {
     }
 
     fn ring(&self) {
-        // Where the socket is full, it has not heard yet that it was rung for before.
-        let _ = (&self.wake).write(&[1]);
+        if !self.ringing.swap(true, Ordering::AcqRel) {
+            // It has room: all that was written before has been heard.
+            let _ = (&self.wake).write(&[1]);
+        }
     }
 }
 
@@ -137,6 +142,9 @@ impl<L> News<L> {
     pub(super) fn take(&self) -> Vec<Told<L>> {
         let mut bytes = [0; 64];
         while matches!((&self.rung).read(&mut bytes), Ok(count) if count > 0) {}
+        // After the last read, or nothing would be left to hear of a ring in between; and before
+        // anything is looked at, so that whoever does not ring from here on has been seen.
+        self.bell.ringing.swap(false, Ordering::AcqRel);
         self.receiver.try_iter().collect()
     }
 }

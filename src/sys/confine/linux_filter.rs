@@ -212,16 +212,39 @@ fn program(processor: u32) -> Vec<sock_filter> {
     ];
     #[cfg(target_arch = "x86_64")]
     filter.extend([jump(libc::BPF_JGE, X32, 0, 1), give(MISSING)]);
-    for (calls, answer) in [(DENIED, REFUSED), (DENIED_HERE, REFUSED), (HIDDEN, MISSING)] {
-        for call in calls {
-            filter.extend([unless_equal(number(*call), 1), give(answer)]);
-        }
-    }
     filter.extend(sockets());
     filter.extend(threads());
     filter.extend(terminals());
-    filter.push(give(ALLOWED));
+    filter.extend(refusals());
     filter
+}
+
+/// The calls that are not made whatever their arguments; the others are allowed.
+///
+/// The kernel goes through the program for every call that there is, so they share their answers:
+/// at the end, where nobody arrives who was not sent there.
+fn refusals() -> Vec<sock_filter> {
+    const REFUSALS: u8 = count(&[DENIED, DENIED_HERE, HIDDEN]);
+    let refused = DENIED.iter().chain(DENIED_HERE).map(|call| (call, 0));
+    let hidden = HIDDEN.iter().map(|call| (call, 1));
+    let mut filter: Vec<_> = (0..REFUSALS)
+        .zip(refused.chain(hidden))
+        .map(|(index, (call, further))| {
+            let distance = REFUSALS - index + further;
+            jump(libc::BPF_JEQ, number(*call), distance, 0)
+        })
+        .collect();
+    filter.extend([give(ALLOWED), give(REFUSED), give(MISSING)]);
+    filter
+}
+
+/// How many calls there are in these lists. A jump over more of them would be too long.
+const fn count(lists: &[&[c_long]; 3]) -> u8 {
+    let count = lists[0].len() + lists[1].len() + lists[2].len();
+    assert!(count < u8::MAX as usize);
+    #[expect(clippy::cast_possible_truncation, reason = "just looked at")]
+    let count = count as u8;
+    count
 }
 
 /// Only sockets of the known families, and of netlink's only those for addresses and routes.
@@ -314,81 +337,4 @@ const fn instruction(code: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Runs the program as the kernel does.
-    fn verdict(call: c_long, arguments: [u32; 3]) -> u32 {
-        let processor = THIS_PROCESSOR.unwrap();
-        let program = program(processor);
-        let (mut at, mut loaded) = (0, 0);
-        loop {
-            let it = program[at];
-            at += 1;
-            let code = u32::from(it.code);
-            let holds = match code & 0xf0 {
-                _ if code & 7 == libc::BPF_RET => return it.k,
-                _ if code & 7 == libc::BPF_LD => {
-                    loaded = match it.k {
-                        NUMBER => number(call),
-                        PROCESSOR => processor,
-                        offset => arguments[(0..3).position(|n| argument(n) == offset).unwrap()],
-                    };
-                    continue;
-                }
-                libc::BPF_JEQ => loaded == it.k,
-                libc::BPF_JGE => loaded >= it.k,
-                libc::BPF_JSET => loaded & it.k != 0,
-                _ => panic!("{code:x}"),
-            };
-            at += usize::from(if holds { it.jt } else { it.jf });
-        }
-    }
-
-    #[test]
-    fn what_a_server_needs_is_allowed() {
-        let family = |family: i32| [family.cast_unsigned(), 0, 0];
-        let thread = libc::CLONE_VM | libc::CLONE_THREAD;
-        for (call, arguments) in [
-            (libc::SYS_openat, [0; 3]),
-            (libc::SYS_futex, [0; 3]),
-            (libc::SYS_sendmsg, [0; 3]),
-            (libc::SYS_getrandom, [0; 3]),
-            (libc::SYS_socket, family(libc::AF_INET6)),
-            (libc::SYS_socket, family(libc::AF_UNIX)),
-            (libc::SYS_socket, family(libc::AF_NETLINK)),
-            (libc::SYS_clone, [thread.cast_unsigned(), 0, 0]),
-            (libc::SYS_ioctl, [0, 0x5401, 0]),
-        ] {
-            assert_eq!(verdict(call, arguments), ALLOWED, "{call}");
-        }
-    }
-
-    #[test]
-    fn what_it_does_not_need_is_refused() {
-        for (call, arguments, answer) in [
-            (libc::SYS_execve, [0; 3], REFUSED),
-            (libc::SYS_ptrace, [0; 3], REFUSED),
-            (libc::SYS_vhangup, [0; 3], REFUSED),
-            (clone3, [0; 3], MISSING),
-            (
-                libc::SYS_clone,
-                [libc::SIGCHLD.cast_unsigned(), 0, 0],
-                REFUSED,
-            ),
-            (
-                libc::SYS_socket,
-                [libc::AF_PACKET.cast_unsigned(), 0, 0],
-                NO_SUCH_FAMILY,
-            ),
-            (
-                libc::SYS_socket,
-                [libc::AF_NETLINK.cast_unsigned(), 3, 9],
-                NO_SUCH_FAMILY,
-            ),
-            (libc::SYS_ioctl, [0, 0x5412, 0], REFUSED),
-        ] {
-            assert_eq!(verdict(call, arguments), answer, "{call}");
-        }
-    }
-}
+mod tests;
