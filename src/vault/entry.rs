@@ -13,9 +13,8 @@ use crate::secret::{AuthState, RefreshToken};
 use crate::vault::answer::{Shown, WentWrong};
 use crate::vault::order::{Order, Task, Ticket};
 use crate::vault::spent::Spent;
-use crate::vault::token::{
-    Active, Attempt, Effect, Login, Means, Pending, Policy, Renewal, TokenState, Trouble,
-};
+use crate::vault::token::{Active, Attempt, Login, Means, Pending, Policy, Renewal, TokenState};
+use crate::vault::transition::{Effect, Trouble};
 
 #[derive(Debug)]
 pub(super) struct Entry {

@@ -26,7 +26,7 @@ mod test_support;
 #[cfg(test)]
 mod tests;
 pub mod token;
-mod transition;
+pub mod transition;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -39,7 +39,8 @@ use self::reload::names;
 use self::schedule::Schedule;
 use self::spent::Spent;
 pub use self::step::step;
-use self::token::{Attempt, Effect, Event, Input, Renewal, Restored, TokenState};
+use self::token::{Attempt, Renewal, TokenState};
+use self::transition::{Effect, Event, Input, Restored};
 use crate::clock::Moment;
 use crate::config::{Account, AccountName, Config};
 use crate::secret::RefreshToken;

@@ -6,16 +6,16 @@ use std::fmt::Write as _;
 use crate::config::GrantType;
 use crate::oauth::device::PollFailure;
 use crate::oauth::token::FailureKind::{InvalidGrant, Misconfigured};
-use crate::vault::device::{DeviceLogin, Poll};
+use crate::vault::device::login::{DeviceLogin, Poll};
 use crate::vault::step;
 use crate::vault::test_support::{
     PASSING, access, at, callback, device_authorization, exchanging, failure, grant, login, policy,
     refusal, renewable, request, rotating_failure,
 };
 use crate::vault::token::{
-    Access, Active, Attempt, Effect, Failures, Input, Login, Means, Pending, Prepared, Preparing,
-    Probed, Renewal, Restored, TokenState,
+    Access, Active, Attempt, Failures, Login, Means, Pending, Preparing, Renewal, TokenState,
 };
+use crate::vault::transition::{Effect, Input, Prepared, Probed, Restored};
 
 const NOW: i64 = 1000;
 /// When the states' access tokens expire.
