@@ -51,10 +51,11 @@ pub(super) struct LastError {
 }
 
 impl Entry {
-    /// Whether a refresh waits for another try.
+    /// Whether a refresh waits for another try, and has not heard since the last one that the way
+    /// may be clear.
     pub(super) fn is_failing(&self) -> bool {
         let attempt = self.state.renewal().map(|renewal| renewal.attempt);
-        matches!(attempt, Some(Attempt::Backoff { .. }))
+        matches!(attempt, Some(Attempt::Backoff { failures, .. }) if failures.streak > 0)
     }
 
     pub(super) fn ticket(&self) -> Ticket {

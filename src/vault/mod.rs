@@ -55,7 +55,7 @@ pub struct Vault {
     /// Whose login a `state` belongs to, by the state's digest: a look-up by the state itself
     /// would tell by its duration how much of a guess is right.
     logins: HashMap<[u8; 32], AccountName>,
-    /// The accounts whose refresh waits for another try.
+    /// The accounts whose refresh waits for another try, and could hear that the way is clear.
     failing: BTreeSet<AccountName>,
     /// The last of the numbers given to generations and requests, none of which is used twice.
     last_number: u64,
