@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::answer::{self, Member, Shape};
-use super::endpoints::endpoint;
 use super::{printable, verdict};
+use crate::config::redirect_uri::is_loopback;
 use crate::config::{Dialect, Issuer};
 use crate::oauth::token::Answer;
 
@@ -221,6 +221,35 @@ impl Document {
         let words = words.filter(|word| word.len() <= MAX_ITEM && printable::text(word) == **word);
         words.take(MAX_ITEMS).map(Into::into).collect()
     }
+}
+
+/// An endpoint that the provider publishes, held to the rules for one that is written down.
+///
+/// # Errors
+/// What is wrong with it, safe to print.
+fn endpoint(name: &str, text: &str) -> Result<Url, String> {
+    let wrong = |why: &str| Err(format!("{name} '{}' {why}", printable::text(text)));
+    // The parser would mend these in silence.
+    let is_mended = |byte: u8| !byte.is_ascii_graphic() || byte == b'\\';
+    let Some(url) = Url::parse(text)
+        .ok()
+        .filter(|_| !text.bytes().any(is_mended))
+    else {
+        return wrong("is not a URL");
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(url.host()) => {}
+        "http" => return wrong("would be asked without encryption"),
+        _ => return wrong("is not a URL with https"),
+    }
+    if url.fragment().is_some() {
+        return wrong("has a fragment");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("has a user's name or password in it");
+    }
+    Ok(url)
 }
 
 /// Whether `came` is what Microsoft calls the issuer that it also knows as `written`: one part of
