@@ -35,6 +35,7 @@ pub use self::load::{load, load_from, parse};
 pub use self::providers::names as provider_names;
 pub use self::redirect_uri::RedirectUri;
 pub use self::trust::{Access, User, exposed_secrets};
+use crate::protocol::is_account_name;
 use crate::secret::ClientSecret;
 
 /// What one configuration file says.
@@ -113,8 +114,7 @@ impl AccountName {
     /// `None` where `name` cannot be an account's name.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
-        let valid = !name.is_empty() && !name.chars().any(char::is_control);
-        valid.then(|| Self(name.into()))
+        is_account_name(name).then(|| Self(name.into()))
     }
 
     /// The name as text.
