@@ -29,22 +29,20 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-
 use self::files::Content;
 use self::finding::{Area, Finding};
 use self::providers::{Known, key};
 use self::redirect::Listening;
 use self::who::Who;
 use crate::client::time::Clock;
-use crate::client::{ClientError, exchange};
+use crate::client::{self, ClientError};
 use crate::config::{
     self, Account, Config, ConfigError, FileProblem, GrantType, HttpsCertificate, User,
 };
 use crate::console::{self, Stdout};
 use crate::exit::Exit;
 use crate::paths::{self, RuntimePaths};
-use crate::protocol::{AccountStatus, BadReply, Reply, Request, ServerInfo, Status};
+use crate::protocol::{AccountStatus, Request, ServerInfo, Status};
 
 /// Told to who sits there and waits.
 const WAIT: &str =
@@ -100,11 +98,11 @@ struct Patient {
 
 impl Patient {
     fn meet() -> Self {
-        let info = ask_server::<ServerInfo>(&Request::Info);
+        let info = client::ask::<ServerInfo>(&Request::Info);
         let status = info
             .as_ref()
             .ok()
-            .and_then(|_| ask_server(&Request::Status).ok());
+            .and_then(|_| client::ask(&Request::Status).ok());
         let default = paths::config_file(None);
         let default_config = match &default {
             Ok(path) => path.display().to_string(),
@@ -320,15 +318,4 @@ fn find<'a>(accounts: &'a [Arc<Account>], name: &str) -> Option<&'a Arc<Account>
 
 fn state_of<'a>(status: &'a Status, name: &str) -> Option<&'a AccountStatus> {
     status.accounts.iter().find(|it| it.account == name)
-}
-
-/// Asks the server for a document.
-fn ask_server<T: DeserializeOwned>(request: &Request) -> Result<T, ClientError> {
-    let unreadable = || BadReply::NotUnderstood("its document is not the expected one".into());
-    match exchange(request)? {
-        Reply::Document(document) => {
-            serde_json::from_str(document.expose()).map_err(|_| unreadable().into())
-        }
-        _ => Err(unreadable().into()),
-    }
 }
