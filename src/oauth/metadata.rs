@@ -110,6 +110,26 @@ pub fn locations(issuer: &Issuer) -> Vec<Url> {
     locations
 }
 
+/// Looks at each place where an issuer's metadata may be, until they are found; `look` says what is
+/// there.
+///
+/// # Errors
+/// Those of `look`: where one place cannot be reached, the others of the same host cannot.
+pub fn search<E>(
+    issuer: &Issuer,
+    mut look: impl FnMut(&Url) -> Result<Result<Metadata, MetadataFault>, E>,
+) -> Result<Result<Metadata, MetadataFault>, E> {
+    let mut fault = MetadataFault::NotThere;
+    for location in locations(issuer) {
+        match look(&location)? {
+            Err(MetadataFault::Wrong(why)) => return Ok(Err(MetadataFault::Wrong(why))),
+            Err(next) => fault = fault.or(next),
+            found => return Ok(found),
+        }
+    }
+    Ok(Err(fault))
+}
+
 /// What an answer says that came from one of the [`locations`].
 ///
 /// # Errors
