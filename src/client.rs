@@ -21,6 +21,9 @@ use std::fmt;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
 
+use serde::de::DeserializeOwned;
+
+use self::status::unreadable;
 use crate::cli::{ClientCommand, Format};
 use crate::console::{self, Stdout, describe, say};
 use crate::exit::Exit;
@@ -105,6 +108,19 @@ fn fail(error: &ClientError, err: &mut dyn Write) -> Exit {
 /// If there is none, or it does not answer.
 pub fn exchange(request: &Request) -> Result<Reply, ClientError> {
     connection::exchange(&control_socket(), request, &connection::LIMITS)
+}
+
+/// Asks the server for one of its documents.
+///
+/// # Errors
+/// As with [`exchange`], and where something else comes.
+pub(crate) fn ask<T: DeserializeOwned>(request: &Request) -> Result<T, ClientError> {
+    match exchange(request)? {
+        Reply::Document(document) => {
+            serde_json::from_str(document.expose()).map_err(|_| unreadable())
+        }
+        _ => Err(unreadable()),
+    }
 }
 
 /// Turns a reply into output, messages and an exit code.

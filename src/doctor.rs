@@ -29,24 +29,20 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use nix::unistd::geteuid;
-use serde::de::DeserializeOwned;
-
 use self::files::Content;
 use self::finding::{Area, Finding};
 use self::providers::{Known, key};
 use self::redirect::Listening;
 use self::who::Who;
 use crate::client::time::Clock;
-use crate::client::{ClientError, exchange};
+use crate::client::{self, ClientError};
 use crate::config::{
-    self, Account, ClientAuth, Config, ConfigError, FileProblem, GrantType, HttpsCertificate,
-    SecretSource,
+    self, Account, Config, ConfigError, FileProblem, GrantType, HttpsCertificate, User,
 };
 use crate::console::{self, Stdout};
 use crate::exit::Exit;
 use crate::paths::{self, RuntimePaths};
-use crate::protocol::{AccountStatus, BadReply, Reply, Request, ServerInfo, Status};
+use crate::protocol::{AccountStatus, Request, ServerInfo, Status};
 
 /// Told to who sits there and waits.
 const WAIT: &str =
@@ -102,11 +98,11 @@ struct Patient {
 
 impl Patient {
     fn meet() -> Self {
-        let info = ask_server::<ServerInfo>(&Request::Info);
+        let info = client::ask::<ServerInfo>(&Request::Info);
         let status = info
             .as_ref()
             .ok()
-            .and_then(|_| ask_server(&Request::Status).ok());
+            .and_then(|_| client::ask(&Request::Status).ok());
         let default = paths::config_file(None);
         let default_config = match &default {
             Ok(path) => path.display().to_string(),
@@ -179,12 +175,12 @@ impl Patient {
     }
 
     fn files(&self) -> Vec<Finding> {
-        let user = geteuid().as_raw();
+        let user = User::of_process();
         let mut findings = self.config_file(user);
         if let Ok(config) = &self.config
             && let HttpsCertificate::Files { key, .. } = &config.https_certificate
         {
-            findings.extend(look::file(key).as_ref().and_then(files::https_key));
+            findings.extend(look::file(key).and_then(|key| files::https_key(&key, user)));
         }
         let dir = &self.paths.dir;
         findings.extend(files::runtime_dir(
@@ -196,11 +192,11 @@ impl Patient {
         findings
     }
 
-    fn config_file(&self, user: u32) -> Vec<Finding> {
+    fn config_file(&self, user: User) -> Vec<Finding> {
         let path = self.config_path.display();
         let area = Area::Configuration;
         let content = match &self.config {
-            Ok(config) if has_secret(config) => Content::Secret,
+            Ok(config) if config.has_secrets() => Content::Secret,
             Ok(_) => Content::Nothing,
             Err(_) => Content::Unknown,
         };
@@ -322,26 +318,4 @@ fn find<'a>(accounts: &'a [Arc<Account>], name: &str) -> Option<&'a Arc<Account>
 
 fn state_of<'a>(status: &'a Status, name: &str) -> Option<&'a AccountStatus> {
     status.accounts.iter().find(|it| it.account == name)
-}
-
-/// Whether a client's secret is written in the configuration.
-fn has_secret(config: &Config) -> bool {
-    config.accounts.iter().any(|account| {
-        let (ClientAuth::Post(source) | ClientAuth::Basic(source)) = &account.authority.client_auth
-        else {
-            return false;
-        };
-        matches!(source, SecretSource::Written(_))
-    })
-}
-
-/// Asks the server for a document.
-fn ask_server<T: DeserializeOwned>(request: &Request) -> Result<T, ClientError> {
-    let unreadable = || BadReply::NotUnderstood("its document is not the expected one".into());
-    match exchange(request)? {
-        Reply::Document(document) => {
-            serde_json::from_str(document.expose()).map_err(|_| unreadable().into())
-        }
-        _ => Err(unreadable().into()),
-    }
 }

@@ -71,6 +71,18 @@ secrets! {
     SecretText in Zeroizing<String>;
 }
 
+/// The parts in one buffer, which is wiped, of exactly their size: growing it would leave copies of
+/// them behind.
+#[must_use]
+pub fn joined(parts: &[&str]) -> Zeroizing<String> {
+    let length = parts.iter().map(|part| part.len()).sum();
+    let mut text = Zeroizing::new(String::with_capacity(length));
+    for part in parts {
+        text.push_str(part);
+    }
+    text
+}
+
 impl AuthState {
     /// Whether `candidate` is this state, in a time that does not depend on where they differ.
     #[must_use]
@@ -87,6 +99,13 @@ mod tests {
     fn debug_shows_nothing_of_a_secret() {
         let token = AccessToken::new("ya29.secret".into());
         assert_eq!(format!("{token:?}"), "AccessToken(..)");
+    }
+
+    #[test]
+    fn parts_are_joined_in_a_buffer_that_never_grows() {
+        let text = joined(&["a", "", "bé"]);
+        assert_eq!(*text, "abé");
+        assert_eq!(text.capacity(), text.len());
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn receive(sent: Result<http::Response<Body>, ureq::Error>, uri: &Url) -> Result
 }
 
 fn agent(tls: Option<TlsConfig>) -> Agent {
-    let mut config = Agent::config_builder()
+    let config = Agent::config_builder()
         .http_status_as_error(false)
         // A redirect would carry the secrets of the request to somewhere else.
         .max_redirects(0)
@@ -173,9 +173,12 @@ fn agent(tls: Option<TlsConfig>) -> Agent {
         .input_buffer_size(INPUT_BUFFER)
         .output_buffer_size(OUTPUT_BUFFER)
         .user_agent(concat!("pizauth/", env!("CARGO_PKG_VERSION")));
-    if let Some(tls) = tls {
-        config = config.tls_config(tls);
-    }
+    let config = match tls {
+        Some(tls) => config.tls_config(tls),
+        // Only what is on this machine is asked in the clear. No proxy could reach that, and each
+        // would get to see the secrets.
+        None => config.proxy(None),
+    };
     Agent::with_parts(config.build(), DefaultConnector::default(), SameThread)
 }
 

@@ -183,7 +183,12 @@ fn a_secret_that_others_can_read_is_a_problem() {
     set_mode(0o644);
     assert!(found(&report(&user, &[]), "configuration", "problem").is_empty());
     set_mode(0o606);
-    assert_found(&report(&user, &[]), "configuration", "problem", "everybody");
+    assert_found(
+        &report(&user, &[]),
+        "configuration",
+        "problem",
+        "other users",
+    );
     assert!(!user.dir().join("ran").exists(), "a command was run");
 }
 

@@ -9,6 +9,7 @@ mod support;
 
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
@@ -150,6 +151,15 @@ fn commands_go_to_the_socket_that_the_environment_names() {
     assert!(info.out.contains(&socket.display().to_string()), "{info:?}");
     assert!(info.out.contains("running"), "{info:?}");
     here.show("a").expect(5);
+    // So do those that stay connected.
+    let refused = far(&["login", "nobody"]).expect(1);
+    assert!(refused.err.contains("no account 'nobody'"), "{refused:?}");
+    let pasted = here.dir().join("pasted");
+    fs::write(&pasted, "http://localhost/?state=s&code=c\n").unwrap();
+    let mut complete = here.command(&["complete"]);
+    complete.stdin(fs::File::open(&pasted).unwrap());
+    let refused = run(complete.env("PIZAUTH_SOCKET", &socket)).expect(1);
+    assert!(refused.err.contains("no login waits"), "{refused:?}");
     // A server has its own place, whatever socket commands are told to use.
     far(&["server"]).expect(0);
     assert!(here.socket().exists());
@@ -157,6 +167,21 @@ fn commands_go_to_the_socket_that_the_environment_names() {
     // Nothing is no name.
     let mut command = here.command(&["show", "a"]);
     run(command.env("PIZAUTH_SOCKET", "")).expect(3);
+}
+
+#[test]
+fn a_provider_on_this_machine_is_not_asked_through_a_proxy() {
+    let provider = Provider::start();
+    let mut user = Pizauth::with_config(&provider.account("a", ""));
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    user.start_foreground_with(|command| {
+        command.env("ALL_PROXY", &url).env_remove("NO_PROXY");
+    });
+    log_in(&provider, &user.url("a"));
+    assert_eq!(user.token("a"), provider.last_token());
+    proxy.set_nonblocking(true).unwrap();
+    assert!(proxy.accept().is_err(), "the proxy was asked");
 }
 
 #[test]

@@ -14,8 +14,7 @@ use nix::unistd::read;
 use zeroize::Zeroizing;
 
 use self::lines::{Asked, answer, parse};
-use super::status::unreadable;
-use super::{ClientError, exchange, fail, perform};
+use super::{ClientError, ask, exchange, fail, perform};
 use crate::cli::GitOptions;
 use crate::console::{self, Stdout, describe, one_line, say};
 use crate::exit::Exit;
@@ -90,21 +89,14 @@ fn account(options: &GitOptions, asked: &Asked<'_>) -> Result<Option<String>, Cl
     if let Some(account) = &options.account {
         return Ok(Some(account.clone()));
     }
-    let status = status()?;
+    let status: Status = ask(&Request::Status)?;
     let known = |name: &String| status.accounts.iter().any(|it| it.account == *name);
     Ok(asked.names().into_iter().find(known))
 }
 
-fn status() -> Result<Status, ClientError> {
-    match exchange(&Request::Status)? {
-        Reply::Document(text) => serde_json::from_str(text.expose()).map_err(|_| unreadable()),
-        _ => Err(unreadable()),
-    }
-}
-
 fn status_of(account: &str) -> Result<Option<AccountStatus>, ClientError> {
-    let accounts = status()?.accounts.into_iter();
-    Ok(accounts.into_iter().find(|it| it.account == account))
+    let status: Status = ask(&Request::Status)?;
+    Ok(status.accounts.into_iter().find(|it| it.account == account))
 }
 
 /// When the account's token expires.

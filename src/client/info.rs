@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use super::status::{pretty, unreadable};
 use super::time::Clock;
-use super::{ClientError, exchange, fail};
+use super::{ClientError, ask, fail};
 use crate::console::{self, one_line};
 use crate::exit::Exit;
 use crate::paths::{PathError, RuntimePaths, config_file, control_socket};
-use crate::protocol::{Reply, Request, ServerInfo};
+use crate::protocol::{Request, ServerInfo};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -25,7 +25,7 @@ pub(super) fn run(as_json: bool, out: &mut dyn Write, err: &mut dyn Write) -> Ex
         config: config_file(None),
         paths: RuntimePaths::find(),
         socket: control_socket(),
-        server: ask(),
+        server: ask(&Request::Info),
     };
     let text = match as_json {
         true => facts.json(),
@@ -37,21 +37,13 @@ pub(super) fn run(as_json: bool, out: &mut dyn Write, err: &mut dyn Write) -> Ex
     }
 }
 
-/// The server's own facts as it sent them, so that JSON has those which this version does not know.
-fn ask() -> Result<Value, ClientError> {
-    match exchange(&Request::Info)? {
-        Reply::Document(document) => {
-            serde_json::from_str(document.expose()).map_err(|_| unreadable())
-        }
-        _ => Err(unreadable()),
-    }
-}
-
 struct Facts {
     config: Result<PathBuf, PathError>,
     paths: RuntimePaths,
     /// Where the server was looked for.
     socket: PathBuf,
+    /// The server's own facts as it sent them, so that JSON has those which this version does not
+    /// know.
     server: Result<Value, ClientError>,
 }
 

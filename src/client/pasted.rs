@@ -6,7 +6,7 @@
 use zeroize::Zeroizing;
 
 use crate::protocol::MAX_URL;
-use crate::secret::SecretText;
+use crate::secret::{SecretText, joined};
 
 /// What a bare query is put behind where its login is not known.
 const LISTENER: &str = "http://localhost/";
@@ -68,16 +68,6 @@ fn redirect_uri(begun: &[String], state: &str) -> Option<String> {
     let mut fields = login.query_pairs();
     let field = fields.find(|(name, _)| name == "redirect_uri")?;
     Some(field.1.into_owned())
-}
-
-/// The parts in one buffer, which does not grow.
-fn joined(parts: &[&str]) -> Zeroizing<String> {
-    let length = parts.iter().map(|part| part.len()).sum();
-    let mut text = Zeroizing::new(String::with_capacity(length));
-    for part in parts {
-        text.push_str(part);
-    }
-    text
 }
 
 const WHAT_TO_PASTE: &str =

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::cli::Format;
+use crate::secret::joined;
 
 /// The token as `format` has it, for this user where it names one, and a newline.
 pub(super) fn written(format: Format, user: &str, token: &str) -> Zeroizing<String> {
@@ -26,15 +27,6 @@ pub(super) fn written(format: Format, user: &str, token: &str) -> Zeroizing<Stri
 /// A `saslname` (RFC 5801 section 4): what separates the header's fields is written otherwise.
 fn sasl_name(user: &str) -> String {
     user.replace('=', "=3D").replace(',', "=2C")
-}
-
-fn joined(parts: &[&str]) -> Zeroizing<String> {
-    let length = parts.iter().map(|part| part.len()).sum();
-    let mut text = Zeroizing::new(String::with_capacity(length));
-    for part in parts {
-        text.push_str(part);
-    }
-    text
 }
 
 /// The parts in base64, and a newline.

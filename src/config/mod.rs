@@ -34,7 +34,8 @@ pub use self::error::{ConfigError, FileProblem};
 pub use self::load::{load, load_from, parse};
 pub use self::providers::names as provider_names;
 pub use self::redirect_uri::RedirectUri;
-pub use self::trust::exposed_secrets;
+pub use self::trust::{Access, User, exposed_secrets};
+use crate::protocol::is_account_name;
 use crate::secret::ClientSecret;
 
 /// What one configuration file says.
@@ -62,6 +63,21 @@ pub struct Config {
     pub https_listen: Listen,
     /// What the one for https shows the browser.
     pub https_certificate: HttpsCertificate,
+}
+
+impl Config {
+    /// Whether a client's secret is written in the file.
+    #[must_use]
+    pub fn has_secrets(&self) -> bool {
+        let is_written = |account: &Arc<Account>| {
+            matches!(
+                account.authority.client_auth,
+                ClientAuth::Post(SecretSource::Written(_))
+                    | ClientAuth::Basic(SecretSource::Written(_))
+            )
+        };
+        self.accounts.iter().any(is_written)
+    }
 }
 
 /// What the https listener proves itself with.
@@ -98,8 +114,7 @@ impl AccountName {
     /// `None` where `name` cannot be an account's name.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
-        let valid = !name.is_empty() && !name.chars().any(char::is_control);
-        valid.then(|| Self(name.into()))
+        is_account_name(name).then(|| Self(name.into()))
     }
 
     /// The name as text.

@@ -1,5 +1,6 @@
-//! Whether a configuration file can be trusted: it names commands that the server has run, and may
-//! have secrets in it.
+//! Whether files can be trusted, by whose they are and by who else gets at them: a configuration
+//! names commands that the server has run, and may have secrets in it. The rules are here for
+//! whoever reads such a file and for whoever tells people about it.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -7,51 +8,103 @@ use std::path::Path;
 
 use nix::unistd::{getegid, geteuid};
 
+use super::Config;
 use super::error::FileProblem;
-use super::{ClientAuth, Config, SecretSource};
 
 /// The bits of a mode.
 const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
-const NOT_FOR_THE_OWNER: u32 = 0o044;
+const GROUP_READS: u32 = 0o040;
+const OTHERS_READ: u32 = 0o004;
 
-/// Checks a file by what the system says of it once it is open, so that it cannot be exchanged
-/// afterwards. Pipes and the like are the affair of whoever set them up.
+/// Whose a file is, and what its mode allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The id of the user it belongs to.
+    pub owner: u32,
+    /// The id of its group.
+    pub group: u32,
+    /// The permissions.
+    pub mode: u32,
+}
+
+/// Who runs pizauth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The user's id.
+    pub id: u32,
+    /// The id of the user's own group.
+    pub group: u32,
+}
+
+impl User {
+    /// The one that this process runs as.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self {
+            id: geteuid().as_raw(),
+            group: getegid().as_raw(),
+        }
+    }
+
+    /// Where each user has a group of the same number, nobody else is in it, and files are made
+    /// writable for it as a matter of course.
+    const fn is_alone_in(self, group: u32) -> bool {
+        group == self.group && group == self.id
+    }
+}
+
+impl Access {
+    /// What the system says of a file.
+    #[must_use]
+    pub fn to(file: &Metadata) -> Self {
+        Self {
+            owner: file.uid(),
+            group: file.gid(),
+            mode: file.mode(),
+        }
+    }
+
+    /// Why `user` cannot trust what is in the file: for each reason, a configuration is refused.
+    pub fn distrusted(self, user: User) -> impl Iterator<Item = FileProblem> {
+        let is_strange = self.owner != user.id && self.owner != 0;
+        let by_group = self.mode & GROUP_WRITES != 0 && !user.is_alone_in(self.group);
+        let is_writable = by_group || self.mode & OTHERS_WRITE != 0;
+        let strange = is_strange.then_some(FileProblem::NotOurs(self.owner));
+        let writable = is_writable.then_some(FileProblem::Writable);
+        strange.into_iter().chain(writable)
+    }
+
+    /// Whether others than `user` can read the file. A group that was given somebody else's file on
+    /// purpose may.
+    #[must_use]
+    pub const fn is_exposed(self, user: User) -> bool {
+        let readers = if self.owner == user.id {
+            GROUP_READS | OTHERS_READ
+        } else {
+            OTHERS_READ
+        };
+        self.mode & readers != 0
+    }
+}
+
+/// Checks a configuration file by what the system says of it once it is open, so that it cannot be
+/// exchanged afterwards. Pipes and the like are the affair of whoever set them up.
 pub(super) fn check(file: &Metadata) -> Result<(), FileProblem> {
-    let us = geteuid().as_raw();
     if !file.is_file() {
         return Ok(());
     }
-    if file.uid() != us && file.uid() != 0 {
-        return Err(FileProblem::NotOurs(file.uid()));
-    }
-    let by_group = file.mode() & GROUP_WRITES != 0 && !is_own_group(file.gid());
-    if by_group || file.mode() & OTHERS_WRITE != 0 {
-        return Err(FileProblem::Writable);
-    }
-    Ok(())
-}
-
-/// Where each user has a group of the same number, nobody else is in it, and files are made
-/// writable for it as a matter of course.
-fn is_own_group(group: u32) -> bool {
-    group == getegid().as_raw() && group == geteuid().as_raw()
+    let mut distrusted = Access::to(file).distrusted(User::of_process());
+    distrusted.next().map_or(Ok(()), Err)
 }
 
 /// A warning for the user where other users can read the client secrets that are written in the
 /// file at `path`, which `config` was read from.
 #[must_use]
 pub fn exposed_secrets(path: &Path, config: &Config) -> Option<String> {
-    let has_secret = config.accounts.iter().any(|account| {
-        matches!(
-            account.authority.client_auth,
-            ClientAuth::Post(SecretSource::Written(_))
-                | ClientAuth::Basic(SecretSource::Written(_))
-        )
-    });
     let file = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
-    let readable = file.mode() & NOT_FOR_THE_OWNER != 0;
-    (has_secret && readable).then(|| {
+    let is_exposed = Access::to(&file).is_exposed(User::of_process());
+    (config.has_secrets() && is_exposed).then(|| {
         format!(
             "others can read the client secrets in {0}: run 'chmod 600 {0}', or use \
              client_secret_cmd",
@@ -86,7 +139,26 @@ mod tests {
         let (path, checked) = with_mode(0o664);
         let group = fs::metadata(&path).unwrap().gid();
         fs::remove_file(path).unwrap();
-        assert_eq!(checked.is_ok(), is_own_group(group));
+        assert_eq!(checked.is_ok(), User::of_process().is_alone_in(group));
+    }
+
+    #[test]
+    fn whose_it_is_decides_who_may_read() {
+        let user = User {
+            id: 1000,
+            group: 1000,
+        };
+        for (owner, mode, exposed) in [
+            (1000, 0o600, false),
+            (1000, 0o640, true),
+            (1000, 0o604, true),
+            (0, 0o640, false),
+            (0, 0o644, true),
+        ] {
+            let group = 7;
+            let access = Access { owner, group, mode };
+            assert_eq!(access.is_exposed(user), exposed, "{access:?}");
+        }
     }
 
     #[test]

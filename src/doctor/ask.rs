@@ -13,7 +13,7 @@ use url::Url;
 use super::discovery::{Discovered, Issued};
 use super::network::{Answer, Place};
 use crate::clock::{self, Moment, Timestamp};
-use crate::oauth::metadata::{self, MetadataFault};
+use crate::oauth::metadata;
 use crate::oauth::retry_after;
 use crate::transport::{Response, Transport};
 
@@ -110,29 +110,25 @@ pub(super) fn issuer(transport: &Transport, issued: &Issued) -> (Discovered, Url
         dialect,
         ca_file,
     } = issued;
-    let mut fault = MetadataFault::NotThere;
-    let mut last = (issuer.uri.clone(), None);
-    for location in metadata::locations(issuer) {
-        let (came, response) = answer(transport, &location, ca_file.as_deref());
-        let Some(response) = response else {
-            return (Discovered::NoAnswer, location, came);
-        };
-        match metadata::parse(issuer, *dialect, response.answer()) {
-            Ok(found) => return (Discovered::Metadata(Box::new(found)), location, came),
-            Err(wrong @ MetadataFault::Wrong(_)) => {
-                return (Discovered::Fault(wrong), location, came);
-            }
-            Err(next) => fault = fault.or(next),
-        }
-        last = (location, Some(came));
-    }
-    let (location, came) = last;
+    let mut last = None;
+    let found = metadata::search(issuer, |location| {
+        let (came, response) = answer(transport, location, ca_file.as_deref());
+        last = Some((location.clone(), came));
+        let response = response.ok_or(())?;
+        Ok(metadata::parse(issuer, *dialect, response.answer()))
+    });
+    let discovered = match found {
+        Ok(Ok(metadata)) => Discovered::Metadata(Box::new(metadata)),
+        Ok(Err(fault)) => Discovered::Fault(fault),
+        Err(()) => Discovered::NoAnswer,
+    };
     // There is always a place to ask at.
-    let came = came.unwrap_or(Answer::Came {
+    let nothing = Answer::Came {
         status: 0,
         ahead: None,
-    });
-    (Discovered::Fault(fault), location, came)
+    };
+    let (location, came) = last.unwrap_or((issuer.uri.clone(), nothing));
+    (discovered, location, came)
 }
 
 #[cfg(test)]

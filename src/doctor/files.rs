@@ -5,13 +5,10 @@
 use std::path::PathBuf;
 
 use super::finding::{Area, Finding};
+use crate::config::{Access, FileProblem, User};
 
-/// The bits of a mode by which others than the owner can read.
-const OTHERS_READ: u32 = 0o044;
 /// The bit by which anyone can write.
 const ANYONE_WRITES: u32 = 0o002;
-/// The bit by which the group can write.
-const GROUP_WRITES: u32 = 0o020;
 /// The bits by which anyone but the owner can do anything.
 const OTHERS: u32 = 0o077;
 /// The bit of a directory in which only a file's owner can replace it.
@@ -21,9 +18,7 @@ const STICKY: u32 = 0o1000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FileFacts {
     pub(super) path: PathBuf,
-    pub(super) owner: u32,
-    /// The permissions.
-    pub(super) mode: u32,
+    pub(super) access: Access,
 }
 
 /// What would be given away with the configuration file.
@@ -37,31 +32,26 @@ pub(super) enum Content {
 }
 
 /// Judges the configuration file that `user` has.
-pub(super) fn config(file: &FileFacts, user: u32, content: Content) -> Vec<Finding> {
-    let path = file.path.display();
-    let area = Area::Configuration;
-    let mut findings = Vec::new();
-    if file.owner != user && file.owner != 0 {
-        findings.push(
-            Finding::problem(area, format!("{path} belongs to the user with id {}, who can put commands into it that pizauth runs for you", file.owner))
-                .advise("make it your own: copy it, and put the copy in its place"),
-        );
-    }
-    if file.mode & ANYONE_WRITES != 0 {
-        findings.push(
-            Finding::problem(area, format!("everybody on this machine can write to {path}, and put commands into it that pizauth runs for you"))
-                .advise(format!("chmod 600 {path}")),
-        );
-    } else if file.mode & GROUP_WRITES != 0 {
-        findings.push(
-            Finding::note(area, format!("the members of a group can write to {path}, and put commands into it that pizauth runs for you"))
-                .advise(format!("unless you are alone in the group: chmod 600 {path}")),
-        );
-    }
-    if file.mode & OTHERS_READ != 0 {
+pub(super) fn config(file: &FileFacts, user: User, content: Content) -> Vec<Finding> {
+    let distrusted = file.access.distrusted(user);
+    let mut findings: Vec<Finding> = distrusted
+        .map(|problem| distrusted_config(file, &problem))
+        .collect();
+    if file.access.is_exposed(user) {
         findings.extend(readable(file, content));
     }
     findings
+}
+
+fn distrusted_config(file: &FileFacts, problem: &FileProblem) -> Finding {
+    let advice = match problem {
+        FileProblem::NotOurs(_) => {
+            "make it your own: copy it, and put the copy in its place".into()
+        }
+        _ => format!("chmod 600 {}", file.path.display()),
+    };
+    let text = format!("{} {problem}", file.path.display());
+    Finding::problem(Area::Configuration, text).advise(advice)
 }
 
 fn readable(file: &FileFacts, content: Content) -> Option<Finding> {
@@ -69,7 +59,7 @@ fn readable(file: &FileFacts, content: Content) -> Option<Finding> {
     let area = Area::Configuration;
     match content {
         Content::Secret => Some(
-            Finding::problem(area, format!("{path} has a client_secret in it, and others on this machine can read it (mode {:03o})", file.mode & 0o777))
+            Finding::problem(area, format!("{path} has a client_secret in it, and others on this machine can read it (mode {:03o})", file.access.mode & 0o777))
                 .advise(format!("chmod 600 {path}")),
         ),
         Content::Unknown => Some(
@@ -81,19 +71,19 @@ fn readable(file: &FileFacts, content: Content) -> Option<Finding> {
 }
 
 /// Judges the directory that the configuration file is in.
-pub(super) fn config_dir(dir: &FileFacts, user: u32) -> Option<Finding> {
+pub(super) fn config_dir(dir: &FileFacts, user: User) -> Option<Finding> {
     let path = dir.path.display();
-    if dir.owner != user && dir.owner != 0 {
+    let Access { owner, mode, .. } = dir.access;
+    if owner != user.id && owner != 0 {
         let text = format!(
-            "the directory {path} belongs to the user with id {}, who can replace the configuration in it",
-            dir.owner
+            "the directory {path} belongs to the user with id {owner}, who can replace the configuration in it"
         );
         return Some(
             Finding::problem(Area::Configuration, text)
                 .advise("keep the configuration in a directory of your own"),
         );
     }
-    let is_open = dir.mode & ANYONE_WRITES != 0 && dir.mode & STICKY == 0;
+    let is_open = mode & ANYONE_WRITES != 0 && mode & STICKY == 0;
     is_open.then(|| {
         Finding::problem(
             Area::Configuration,
@@ -104,9 +94,9 @@ pub(super) fn config_dir(dir: &FileFacts, user: u32) -> Option<Finding> {
 }
 
 /// Judges the file with the private key for https.
-pub(super) fn https_key(file: &FileFacts) -> Option<Finding> {
+pub(super) fn https_key(file: &FileFacts, user: User) -> Option<Finding> {
     let path = file.path.display();
-    (file.mode & OTHERS_READ != 0).then(|| {
+    file.access.is_exposed(user).then(|| {
         let text = format!("others on this machine can read the private key in {path}");
         Finding::problem(Area::Configuration, text).advise(format!("chmod 600 {path}"))
     })
@@ -139,7 +129,7 @@ pub(super) enum Origin {
 }
 
 /// Judges the runtime directory.
-pub(super) fn runtime_dir(path: &str, found: &Found, origin: Origin, user: u32) -> Vec<Finding> {
+pub(super) fn runtime_dir(path: &str, found: &Found, origin: Origin, user: User) -> Vec<Finding> {
     let mut findings = vec![dir(path, found, user)];
     let area = Area::RuntimeDir;
     const SAME: &str =
@@ -158,7 +148,7 @@ pub(super) fn runtime_dir(path: &str, found: &Found, origin: Origin, user: u32) 
     findings
 }
 
-fn dir(path: &str, found: &Found, user: u32) -> Finding {
+fn dir(path: &str, found: &Found, user: User) -> Finding {
     let area = Area::RuntimeDir;
     match found {
         Found::Nothing => Finding::good(
@@ -179,16 +169,16 @@ fn dir(path: &str, found: &Found, user: u32) -> Finding {
             .advise("remove it: the server makes a directory in its place"),
         Found::Unknown(why) => Finding::problem(area, format!("cannot look at {path}: {why}"))
             .advise("check the directories above it"),
-        Found::Directory(facts) if facts.owner != user => Finding::problem(
+        Found::Directory(facts) if facts.access.owner != user.id => Finding::problem(
             area,
-            format!("{path} belongs to the user with id {}", facts.owner),
+            format!("{path} belongs to the user with id {}", facts.access.owner),
         )
         .advise("remove it, or set XDG_RUNTIME_DIR to a directory of your own"),
-        Found::Directory(facts) if facts.mode & OTHERS != 0 => Finding::problem(
+        Found::Directory(facts) if facts.access.mode & OTHERS != 0 => Finding::problem(
             area,
             format!(
                 "others on this machine get into {path} (mode {:03o})",
-                facts.mode & 0o777
+                facts.access.mode & 0o777
             ),
         )
         .advise(format!("chmod 700 {path}")),
@@ -203,18 +193,22 @@ mod tests {
     use super::*;
 
     const ME: u32 = 1000;
+    const USER: User = User { id: ME, group: ME };
 
     fn file(owner: u32, mode: u32) -> FileFacts {
         FileFacts {
             path: "/c".into(),
-            owner,
-            mode,
+            access: Access {
+                owner,
+                group: 100,
+                mode,
+            },
         }
     }
 
     #[test]
     fn the_configuration_file() {
-        let judge = |owner, mode, content| config(&file(owner, mode), ME, content);
+        let judge = |owner, mode, content| config(&file(owner, mode), USER, content);
         for (owner, mode, content) in [
             (ME, 0o600, Content::Secret),
             (ME, 0o644, Content::Nothing),
@@ -228,22 +222,28 @@ mod tests {
         }
         assert_one(&judge(0, 0o444, Content::Secret), Problem, "mode 444");
         assert_one(&judge(ME, 0o644, Content::Unknown), Note, "client_secret");
-        assert_one(&judge(ME, 0o602, Content::Nothing), Problem, "everybody");
-        assert_one(&judge(ME, 0o664, Content::Nothing), Note, "group");
+        assert_one(&judge(ME, 0o602, Content::Nothing), Problem, "other users");
+        // The server refuses it.
+        assert_one(&judge(ME, 0o664, Content::Nothing), Problem, "other users");
+        let mut own_group = file(ME, 0o664);
+        own_group.access.group = ME;
+        assert_eq!(told(&config(&own_group, USER, Content::Nothing)), []);
         assert_one(&judge(7, 0o600, Content::Nothing), Problem, "id 7");
         assert_eq!(judge(7, 0o666, Content::Secret).len(), 3);
     }
 
     #[test]
     fn what_is_around_it() {
-        let judge = |owner, mode| config_dir(&file(owner, mode), ME);
+        let judge = |owner, mode| config_dir(&file(owner, mode), USER);
         assert_eq!(judge(ME, 0o755), None);
         assert_eq!(judge(0, 0o1777), None);
         assert_one(&[judge(ME, 0o777).unwrap()], Problem, "chmod go-w");
         assert_one(&[judge(8, 0o700).unwrap()], Problem, "id 8");
-        assert_eq!(https_key(&file(ME, 0o600)), None);
+        assert_eq!(https_key(&file(ME, 0o600), USER), None);
+        // For a group of those who may have it.
+        assert_eq!(https_key(&file(0, 0o640), USER), None);
         assert_one(
-            &[https_key(&file(ME, 0o640)).unwrap()],
+            &[https_key(&file(ME, 0o640), USER).unwrap()],
             Problem,
             "chmod 600",
         );
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_runtime_directory() {
-        let judge = |found: Found| runtime_dir("/r", &found, Origin::Variable, ME);
+        let judge = |found: Found| runtime_dir("/r", &found, Origin::Variable, USER);
         assert_one(&judge(Found::Nothing), Good, "the server makes it");
         assert_one(&judge(Found::NoParent), Problem, "XDG_RUNTIME_DIR");
         assert_one(&judge(Found::Link), Problem, "symbolic link");
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn where_the_runtime_directory_comes_from() {
-        let count = |origin| runtime_dir("/r", &Found::Nothing, origin, ME).len();
+        let count = |origin| runtime_dir("/r", &Found::Nothing, origin, USER).len();
         assert_eq!(count(Origin::Session), 1);
         assert_eq!(count(Origin::BadVariable), 2);
         assert_eq!(count(Origin::Temporary), 2);

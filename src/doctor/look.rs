@@ -3,20 +3,18 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
 use super::files::{FileFacts, Found, Origin};
 use super::listeners::Listener;
+use crate::config::Access;
 use crate::console::describe;
 use crate::paths::RuntimePaths;
 use crate::protocol::ServerInfo;
 
 /// How long a connection on this machine may take: far longer than it does.
 const LOCAL_LIMIT: Duration = Duration::from_secs(2);
-/// The bits of a mode that are permissions, and the one that keeps files in a directory.
-const MODE: u32 = 0o1777;
 
 /// What is at `path`, through symbolic links.
 pub(super) fn file(path: &Path) -> Option<FileFacts> {
@@ -26,8 +24,7 @@ pub(super) fn file(path: &Path) -> Option<FileFacts> {
 fn facts(path: &Path, metadata: &fs::Metadata) -> FileFacts {
     FileFacts {
         path: path.to_owned(),
-        owner: metadata.uid(),
-        mode: metadata.mode() & MODE,
+        access: Access::to(metadata),
     }
 }
 

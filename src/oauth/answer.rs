@@ -1,4 +1,4 @@
-//! The body of an answer: what OAuth2 members it has, be it JSON or a form.
+//! An answer of the provider, and what OAuth2 members its body has, be it JSON or a form.
 //!
 //! Reads and does not judge: statuses and error codes mean nothing here. Secrets go from the body
 //! straight into buffers that are wiped; members that nobody knows are not stored at all.
@@ -12,6 +12,30 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{form, json_text};
+
+/// An HTTP answer of the provider.
+#[derive(Clone, Copy)]
+pub struct Answer<'a> {
+    /// The status code.
+    pub status: u16,
+    /// The Content-Type header.
+    pub content_type: Option<&'a str>,
+    /// The Retry-After header (RFC 9110 section 10.2.3).
+    pub retry_after: Option<&'a str>,
+    /// The whole body.
+    pub body: &'a [u8],
+}
+
+impl fmt::Debug for Answer<'_> {
+    /// Leaves the body out, which may hold tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("content_type", &self.content_type)
+            .field("retry_after", &self.retry_after)
+            .finish_non_exhaustive()
+    }
+}
 
 /// What a body turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use url::Url;
 
 use super::metadata::Metadata;
 use super::printable;
-use crate::config::redirect_uri::is_loopback;
 use crate::config::{Account, GrantType};
 
 /// Where to ask, and who is expected to answer.
@@ -121,35 +120,6 @@ fn check_challenge_methods(grant: GrantType, metadata: &Metadata) -> Result<(), 
     Err(format!(
         "the provider takes no PKCE challenge by S256 (only by: {methods}), and pizauth makes no others"
     ))
-}
-
-/// An endpoint that the provider publishes, held to the rules for one that is written down.
-///
-/// # Errors
-/// What is wrong with it, safe to print.
-pub(super) fn endpoint(name: &str, text: &str) -> Result<Url, String> {
-    let wrong = |why: &str| Err(format!("{name} '{}' {why}", printable::text(text)));
-    // The parser would mend these in silence.
-    let is_mended = |byte: u8| !byte.is_ascii_graphic() || byte == b'\\';
-    let Some(url) = Url::parse(text)
-        .ok()
-        .filter(|_| !text.bytes().any(is_mended))
-    else {
-        return wrong("is not a URL");
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(url.host()) => {}
-        "http" => return wrong("would be asked without encryption"),
-        _ => return wrong("is not a URL with https"),
-    }
-    if url.fragment().is_some() {
-        return wrong("has a fragment");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return wrong("has a user's name or password in it");
-    }
-    Ok(url)
 }
 
 #[cfg(test)]

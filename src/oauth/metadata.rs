@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::answer::{self, Member, Shape};
-use super::endpoints::endpoint;
 use super::{printable, verdict};
+use crate::config::redirect_uri::is_loopback;
 use crate::config::{Dialect, Issuer};
 use crate::oauth::token::Answer;
 
@@ -108,6 +108,26 @@ pub fn locations(issuer: &Issuer) -> Vec<Url> {
         }
     }
     locations
+}
+
+/// Looks at each place where an issuer's metadata may be, until they are found; `look` says what is
+/// there.
+///
+/// # Errors
+/// Those of `look`: where one place cannot be reached, the others of the same host cannot.
+pub fn search<E>(
+    issuer: &Issuer,
+    mut look: impl FnMut(&Url) -> Result<Result<Metadata, MetadataFault>, E>,
+) -> Result<Result<Metadata, MetadataFault>, E> {
+    let mut fault = MetadataFault::NotThere;
+    for location in locations(issuer) {
+        match look(&location)? {
+            Err(MetadataFault::Wrong(why)) => return Ok(Err(MetadataFault::Wrong(why))),
+            Err(next) => fault = fault.or(next),
+            found => return Ok(found),
+        }
+    }
+    Ok(Err(fault))
 }
 
 /// What an answer says that came from one of the [`locations`].
@@ -221,6 +241,35 @@ impl Document {
         let words = words.filter(|word| word.len() <= MAX_ITEM && printable::text(word) == **word);
         words.take(MAX_ITEMS).map(Into::into).collect()
     }
+}
+
+/// An endpoint that the provider publishes, held to the rules for one that is written down.
+///
+/// # Errors
+/// What is wrong with it, safe to print.
+fn endpoint(name: &str, text: &str) -> Result<Url, String> {
+    let wrong = |why: &str| Err(format!("{name} '{}' {why}", printable::text(text)));
+    // The parser would mend these in silence.
+    let is_mended = |byte: u8| !byte.is_ascii_graphic() || byte == b'\\';
+    let Some(url) = Url::parse(text)
+        .ok()
+        .filter(|_| !text.bytes().any(is_mended))
+    else {
+        return wrong("is not a URL");
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(url.host()) => {}
+        "http" => return wrong("would be asked without encryption"),
+        _ => return wrong("is not a URL with https"),
+    }
+    if url.fragment().is_some() {
+        return wrong("has a fragment");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("has a user's name or password in it");
+    }
+    Ok(url)
 }
 
 /// Whether `came` is what Microsoft calls the issuer that it also knows as `written`: one part of

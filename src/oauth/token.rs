@@ -4,15 +4,16 @@
 //! The rule behind every verdict: a token is given up only when the provider said, in OAuth2's own
 //! words and where a token endpoint says them, that it is dead. Whatever else comes may pass.
 
-use std::fmt;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+pub use super::answer::Answer;
 use super::answer::{self, Member, Members, Shape};
 use super::verdict::{self, Cause, Fault};
+pub use super::verdict::{Failure, FailureKind};
 use super::{form, printable};
 use crate::clock::Timestamp;
 use crate::config::Authority;
@@ -38,57 +39,6 @@ pub struct Grant {
     pub refresh_token: Option<RefreshToken>,
     /// The scopes granted, where the provider named them: safe to print.
     pub scope: Option<String>,
-}
-
-/// A request to the provider that did not bring what was asked for.
-#[derive(Debug)]
-pub struct Failure {
-    /// What follows from it.
-    pub kind: FailureKind,
-    /// What the provider said, or what went wrong on the way: safe to print, and with no full
-    /// stop but the provider's own.
-    pub reason: String,
-    /// A new refresh token that came although the rest of the answer is of no use.
-    pub rotated: Option<RefreshToken>,
-}
-
-/// What follows from a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureKind {
-    /// It may pass: keep every token and try again, not before `retry_after` where that was asked.
-    Passing {
-        /// The provider's Retry-After, from now, already limited to what is reasonable.
-        retry_after: Option<Duration>,
-    },
-    /// `invalid_grant`: the code or refresh token is dead, in the provider's own words.
-    InvalidGrant,
-    /// `invalid_client`, `unauthorized_client`, `invalid_scope` and their like: the configuration
-    /// is wrong, here or at the provider.
-    Misconfigured,
-}
-
-/// An HTTP answer of the provider.
-#[derive(Clone, Copy)]
-pub struct Answer<'a> {
-    /// The status code.
-    pub status: u16,
-    /// The Content-Type header.
-    pub content_type: Option<&'a str>,
-    /// The Retry-After header (RFC 9110 section 10.2.3).
-    pub retry_after: Option<&'a str>,
-    /// The whole body.
-    pub body: &'a [u8],
-}
-
-impl fmt::Debug for Answer<'_> {
-    /// Leaves the body out, which may hold tokens.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
-            .field("status", &self.status)
-            .field("content_type", &self.content_type)
-            .field("retry_after", &self.retry_after)
-            .finish_non_exhaustive()
-    }
 }
 
 /// A form for the token endpoint, or for another that programs ask, with what authenticates the

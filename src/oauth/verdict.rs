@@ -5,11 +5,37 @@
 
 use std::time::Duration;
 
-use super::answer::{Member, Members, Shape};
-use super::token::{Answer, Failure, FailureKind};
+use super::answer::{Answer, Member, Members, Shape};
 use super::{printable, retry_after};
 use crate::clock::Timestamp;
 use crate::secret::RefreshToken;
+
+/// A request to the provider that did not bring what was asked for.
+#[derive(Debug)]
+pub struct Failure {
+    /// What follows from it.
+    pub kind: FailureKind,
+    /// What the provider said, or what went wrong on the way: safe to print, and with no full
+    /// stop but the provider's own.
+    pub reason: String,
+    /// A new refresh token that came although the rest of the answer is of no use.
+    pub rotated: Option<RefreshToken>,
+}
+
+/// What follows from a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// It may pass: keep every token and try again, not before `retry_after` where that was asked.
+    Passing {
+        /// The provider's Retry-After, from now, already limited to what is reasonable.
+        retry_after: Option<Duration>,
+    },
+    /// `invalid_grant`: the code or refresh token is dead, in the provider's own words.
+    InvalidGrant,
+    /// `invalid_client`, `unauthorized_client`, `invalid_scope` and their like: the configuration
+    /// is wrong, here or at the provider.
+    Misconfigured,
+}
 
 /// Who was asked, and for what: only for words.
 #[derive(Clone, Copy)]

@@ -12,6 +12,8 @@ use std::str;
 
 use zeroize::Zeroizing;
 
+use crate::secret::joined;
+
 pub use self::reply::BadReply;
 pub use self::request::{Framing, framing};
 
@@ -20,14 +22,10 @@ const MAX_QUOTED: usize = 32;
 /// The most digits that a length has: no valid one comes near, and none overflows.
 const MAX_DIGITS: usize = 12;
 
-/// The parts in one buffer of exactly their size: growing it would leave unwiped copies behind.
+/// The parts, one after another.
 fn message(parts: &[&str]) -> Zeroizing<Vec<u8>> {
-    let length = parts.iter().map(|part| part.len()).sum();
-    let mut bytes = Zeroizing::new(Vec::with_capacity(length));
-    for part in parts {
-        bytes.extend_from_slice(part.as_bytes());
-    }
-    bytes
+    let mut text = joined(parts);
+    Zeroizing::new(std::mem::take(&mut *text).into_bytes())
 }
 
 /// The first line, without its end, and what follows it.

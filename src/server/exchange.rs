@@ -18,7 +18,8 @@ use crate::server::Server;
 use crate::server::provider::{Provider, misconfigured, passing};
 use crate::vault::answer::Revoked;
 use crate::vault::order::Ticket;
-use crate::vault::token::{Exchange, Means, Prepared};
+use crate::vault::token::Means;
+use crate::vault::transition::{Exchange, Prepared};
 
 /// The host that a request of this account goes to: accounts with the same one share its fate.
 fn host(account: &Account) -> String {

@@ -60,7 +60,7 @@ use crate::protocol::{Protection, ServerInfo};
 use crate::sys;
 use crate::vault::Vault;
 use crate::vault::order::{Order, Outcome, Task, Ticket};
-use crate::vault::token::{Event, Probed};
+use crate::vault::transition::{Event, Probed};
 
 /// How long `transient_error_if_cmd` may take: it may want to wait for a network.
 const PROBE_LIMIT: Duration = Duration::from_secs(180);

@@ -170,7 +170,11 @@ pub(super) fn run(server: &Arc<Server>, inbox: &Inbox, keeping: Keeping) {
         };
         match signal {
             Ok(Signal::Changed) => work.postpone(),
-            Ok(Signal::Obtained) => work.keeping.obtained(),
+            Ok(Signal::Obtained) => {
+                work.keeping.obtained();
+                // The change itself may have been told of, and refused, a moment ago.
+                work.postpone();
+            }
             Ok(Signal::Revoked) => work.keeping.revoked(),
             Ok(Signal::Flush(done)) => {
                 if work.due.is_some() {

@@ -66,17 +66,11 @@ impl Provider {
     /// section 4).
     fn discover(&self, account: &Account, issuer: &Issuer) -> Result<Metadata, Failure> {
         let ca_file = account.ca_file.as_deref();
-        let mut fault = MetadataFault::NotThere;
-        for location in metadata::locations(issuer) {
-            // Where one place cannot be reached, the others of the same host cannot.
-            let response = self.transport.get(&location, ca_file).map_err(passing)?;
-            match metadata::parse(issuer, account.dialect, response.answer()) {
-                Ok(metadata) => return Ok(metadata),
-                Err(wrong @ MetadataFault::Wrong(_)) => return Err(failure(&wrong, issuer)),
-                Err(next) => fault = fault.or(next),
-            }
-        }
-        Err(failure(&fault, issuer))
+        let found = metadata::search(issuer, |location| {
+            let response = self.transport.get(location, ca_file).map_err(passing)?;
+            Ok(metadata::parse(issuer, account.dialect, response.answer()))
+        });
+        found?.map_err(|fault| failure(&fault, issuer))
     }
 
     /// What proves the account's client.

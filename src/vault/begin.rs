@@ -5,13 +5,10 @@ use crate::clock::Moment;
 use crate::config::GrantType;
 use crate::oauth::authorize::AuthorizationRequest;
 use crate::oauth::token::{Failure, FailureKind};
-use crate::vault::device::DeviceLogin;
-use crate::vault::refresh::{refresh_asked, with_access};
-use crate::vault::step::without_login;
-use crate::vault::token::{
-    Access, Effect, Login, Means, Pending, Policy, Prepared, Preparing, Renewal, TokenState,
-    Trouble,
-};
+use crate::vault::device::login::DeviceLogin;
+use crate::vault::refresh::refresh_asked;
+use crate::vault::token::{Access, Login, Means, Pending, Policy, Preparing, Renewal, TokenState};
+use crate::vault::transition::{Effect, Prepared, Trouble};
 
 pub(super) fn authorize(
     state: TokenState,
@@ -100,7 +97,7 @@ pub(super) fn prepared(
             if !matches!(failure.kind, FailureKind::Passing { .. }) {
                 effects.push(Effect::Report(Trouble::LoginFailed(failure.reason)));
             }
-            return without_login(carried);
+            return TokenState::of(carried, None);
         }
     };
     pending(login, carried, now, policy, effects)
@@ -114,5 +111,5 @@ pub(super) fn obtain(state: TokenState, now: Moment, effects: &mut Vec<Effect>) 
     let access = carried(state);
     effects.push(Effect::Supersede);
     let renewal = Renewal::idle(Means::ClientCredentials, now);
-    refresh_asked(with_access(access, renewal), effects)
+    refresh_asked(TokenState::of(access, Some(renewal)), effects)
 }

@@ -1,98 +1,24 @@
 //! The state machine beside a device code: when to ask whether the user has typed it in, and what
 //! follows from the answer (RFC 8628 sections 3.3 to 3.5). Pure.
 
+pub mod login;
+
 use std::time::Duration;
 
+use self::login::{DeviceLogin, Poll};
 use crate::clock::Moment;
-use crate::oauth::device::{DeviceAuthorization, PollFailure};
+use crate::oauth::device::PollFailure;
 use crate::oauth::token::{FailureKind, Grant};
-use crate::secret::DeviceCode;
 use crate::vault::grant::{self, Previous};
-use crate::vault::refresh::{first_failure, with_access};
-use crate::vault::step::without_login;
-use crate::vault::token::{
-    Access, Effect, Event, Login, Pending, Policy, RenewableLogin, TokenState, Trouble,
-};
+use crate::vault::refresh::first_failure;
+use crate::vault::token::{Access, Login, Pending, Policy, RenewableLogin, TokenState};
+use crate::vault::transition::{Effect, Event, Trouble};
 
 /// What `slow_down` adds to the interval, for good (RFC 8628 section 3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 
 /// However often a question has failed on the way: a code does not live long.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// A login with a code that the user types into a browser anywhere.
-#[derive(Debug)]
-pub struct DeviceLogin {
-    /// What the token endpoint is asked with.
-    pub device_code: DeviceCode,
-    /// What the user types.
-    pub user_code: String,
-    /// Where.
-    pub verification_uri: String,
-    /// The same with the code in it.
-    pub verification_uri_complete: Option<String>,
-    /// Until when the code is good.
-    pub expires: Moment,
-    /// How long to wait between two questions.
-    pub interval: Duration,
-    /// How the questions go.
-    pub poll: Poll,
-}
-
-/// How asking goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Poll {
-    /// The next question is due then.
-    Next {
-        /// When.
-        at: Moment,
-        /// How many in a row did not reach the provider.
-        failures: u32,
-    },
-    /// A question is under way.
-    InFlight {
-        /// As above.
-        failures: u32,
-    },
-}
-
-impl DeviceLogin {
-    /// A login that has just been begun.
-    #[must_use]
-    pub fn new(authorization: DeviceAuthorization, now: Moment) -> Self {
-        Self {
-            device_code: authorization.device_code,
-            user_code: authorization.user_code,
-            verification_uri: authorization.verification_uri,
-            verification_uri_complete: authorization.verification_uri_complete,
-            expires: now + authorization.lifetime,
-            interval: authorization.interval,
-            poll: Poll::Next {
-                at: now + authorization.interval,
-                failures: 0,
-            },
-        }
-    }
-
-    /// When to ask, or to give up. An answer that is under way is waited for: it may bring the
-    /// token.
-    #[must_use]
-    pub const fn due(&self) -> Option<Moment> {
-        match self.poll {
-            Poll::Next { at, .. } => Some(at),
-            Poll::InFlight { .. } => None,
-        }
-    }
-
-    /// The next question, no later than the end: that has to be noticed.
-    fn ask_in(self, pause: Duration, failures: u32, now: Moment) -> Self {
-        let at = (now + pause).min(self.expires.max(now));
-        Self {
-            poll: Poll::Next { at, failures },
-            ..self
-        }
-    }
-}
 
 /// Asks, or gives up, where it is time to.
 pub(super) fn ask_if_due(pending: Pending, now: Moment, effects: &mut Vec<Effect>) -> TokenState {
@@ -122,7 +48,7 @@ pub(super) fn ask_if_due(pending: Pending, now: Moment, effects: &mut Vec<Effect
 fn expired(carried: Option<Access>, effects: &mut Vec<Effect>) -> TokenState {
     let reason = "nobody typed the code in before it expired";
     effects.push(Effect::Report(Trouble::LoginFailed(reason.into())));
-    without_login(carried)
+    TokenState::of(carried, None)
 }
 
 /// Takes in an answer.
@@ -163,7 +89,7 @@ pub(super) fn polled(
         Err(PollFailure::Expired) => return expired(carried, effects),
         Err(PollFailure::Refused(reason)) => {
             effects.push(Effect::Report(Trouble::LoginRefused(reason)));
-            return without_login(carried);
+            return TokenState::of(carried, None);
         }
         Err(PollFailure::Failed(failure)) => match (failure.rotated, failure.kind) {
             // The user did log in: what came beside the unusable access token may bring a usable
@@ -174,7 +100,8 @@ pub(super) fn polled(
                     refresh_token,
                     redirect_uri: None,
                 };
-                return with_access(carried, first_failure(login, now, policy));
+                let renewal = first_failure(login, now, policy);
+                return TokenState::of(carried, Some(renewal));
             }
             (None, FailureKind::Passing { retry_after }) => {
                 let pause = pause(interval, failures).max(retry_after.unwrap_or_default());
@@ -182,7 +109,7 @@ pub(super) fn polled(
             }
             (None, FailureKind::InvalidGrant | FailureKind::Misconfigured) => {
                 effects.push(Effect::Report(Trouble::LoginFailed(failure.reason)));
-                return without_login(carried);
+                return TokenState::of(carried, None);
             }
         },
     };

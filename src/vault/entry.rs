@@ -13,9 +13,8 @@ use crate::secret::{AuthState, RefreshToken};
 use crate::vault::answer::{Shown, WentWrong};
 use crate::vault::order::{Order, Task, Ticket};
 use crate::vault::spent::Spent;
-use crate::vault::token::{
-    Active, Attempt, Effect, Login, Means, Pending, Policy, Renewal, TokenState, Trouble,
-};
+use crate::vault::token::{Active, Attempt, Login, Means, Pending, Policy, Renewal, TokenState};
+use crate::vault::transition::{Effect, Trouble};
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -52,10 +51,11 @@ pub(super) struct LastError {
 }
 
 impl Entry {
-    /// Whether a refresh waits for another try.
+    /// Whether a refresh waits for another try, and has not heard since the last one that the way
+    /// may be clear.
     pub(super) fn is_failing(&self) -> bool {
         let attempt = self.state.renewal().map(|renewal| renewal.attempt);
-        matches!(attempt, Some(Attempt::Backoff { .. }))
+        matches!(attempt, Some(Attempt::Backoff { failures, .. }) if failures.streak > 0)
     }
 
     pub(super) fn ticket(&self) -> Ticket {

@@ -14,16 +14,16 @@ use crate::oauth::authorize::AuthorizationRequest;
 use crate::oauth::endpoints::ExpectedIssuer;
 use crate::secret::{AccessToken, AuthState, DeviceCode, RefreshToken, SecretText, Verifier};
 use crate::vault::Vault;
-use crate::vault::device::{DeviceLogin, Poll};
+use crate::vault::device::login::{DeviceLogin, Poll};
 use crate::vault::entry::{Entry, LastError};
 use crate::vault::order::{Order, Task};
 use crate::vault::reload::Moved;
 use crate::vault::snapshot::authority_digest;
 use crate::vault::spent::Spent;
 use crate::vault::token::{
-    Access, Active, Attempt, Event, Failures, Input, Login, Means, Pending, RenewableLogin,
-    Renewal, TokenState,
+    Access, Active, Attempt, Failures, Login, Means, Pending, RenewableLogin, Renewal, TokenState,
 };
+use crate::vault::transition::{Event, Input};
 
 /// Why a vault cannot be handed over just now: an answer is awaited that may change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

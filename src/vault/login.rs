@@ -13,7 +13,8 @@ use crate::vault::Vault;
 use crate::vault::answer::{Beginning, LoggedIn, LoginEnd, Offered, Returned, Shown, WentWrong};
 use crate::vault::entry::{Entry, digest};
 use crate::vault::order::{Order, Outcome, Task, Ticket};
-use crate::vault::token::{Input, Login, Pending, Prepared, Renewal, TokenState};
+use crate::vault::token::{Login, Pending, Renewal, TokenState};
+use crate::vault::transition::{Input, Prepared};
 
 impl Vault {
     /// Starts a login with a browser that comes back, unless one is under way or there is no need

@@ -26,7 +26,7 @@ mod test_support;
 #[cfg(test)]
 mod tests;
 pub mod token;
-mod transition;
+pub mod transition;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -39,7 +39,8 @@ use self::reload::names;
 use self::schedule::Schedule;
 use self::spent::Spent;
 pub use self::step::step;
-use self::token::{Attempt, Effect, Event, Input, Renewal, Restored, TokenState};
+use self::token::{Attempt, Renewal, TokenState};
+use self::transition::{Effect, Event, Input, Restored};
 use crate::clock::Moment;
 use crate::config::{Account, AccountName, Config};
 use crate::secret::RefreshToken;
@@ -54,7 +55,7 @@ pub struct Vault {
     /// Whose login a `state` belongs to, by the state's digest: a look-up by the state itself
     /// would tell by its duration how much of a guess is right.
     logins: HashMap<[u8; 32], AccountName>,
-    /// The accounts whose refresh waits for another try.
+    /// The accounts whose refresh waits for another try, and could hear that the way is clear.
     failing: BTreeSet<AccountName>,
     /// The last of the numbers given to generations and requests, none of which is used twice.
     last_number: u64,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::{Account, AccountName, GrantType};
 use crate::protocol::LoginPlace;
-use crate::vault::token::{Event, Exchange};
+use crate::vault::transition::{Event, Exchange};
 
 /// Travels with an order and comes back with its result, so that the result of something that has
 /// been overtaken by events is dropped.

@@ -10,9 +10,9 @@ use crate::oauth::token::{Failure, FailureKind, Grant};
 use crate::vault::backoff::backoff;
 use crate::vault::grant::{self, Previous};
 use crate::vault::token::{
-    Access, Active, Attempt, Effect, Event, Failures, Means, Policy, Probed, RenewableLogin,
-    Renewal, TokenState, Trouble,
+    Access, Active, Attempt, Failures, Means, Policy, RenewableLogin, Renewal, TokenState,
 };
+use crate::vault::transition::{Effect, Event, Probed, Trouble};
 
 /// From how many failures in a row on they are worth telling the user of, and worth asking the
 /// user's command about: one failure is a blip, which a laptop has each time that it wakes up.
@@ -168,7 +168,7 @@ pub(super) fn refresh_done(
         state => return state,
     };
     let Attempt::InFlight(failures) = renewal.attempt else {
-        return with_access(access, renewal);
+        return TokenState::of(access, Some(renewal));
     };
     match result {
         Ok(grant) => {
@@ -192,16 +192,6 @@ pub(super) fn refresh_done(
             grant::active(grant, previous, now, policy)
         }
         Err(failure) => refresh_failed(access, renewal, failures, failure, now, policy, effects),
-    }
-}
-
-pub(super) fn with_access(access: Option<Access>, renewal: Renewal) -> TokenState {
-    match access {
-        Some(access) => TokenState::Active(Active {
-            access,
-            renewal: Some(renewal),
-        }),
-        None => TokenState::Expired(renewal),
     }
 }
 
@@ -253,7 +243,7 @@ fn refresh_failed(
             obtained: renewal.obtained,
         },
     };
-    with_access(access, renewal)
+    TokenState::of(access, Some(renewal))
 }
 
 /// The login has ended: nothing of it is kept, and the user is asked anew.

@@ -8,7 +8,7 @@ use crate::config::{Account, AccountName, Config, RedirectUri};
 use crate::vault::Vault;
 use crate::vault::entry::{asks_for_itself, policy};
 use crate::vault::order::{Order, Task};
-use crate::vault::token::{Event, Input};
+use crate::vault::transition::{Event, Input};
 
 /// Which of the redirect listeners are elsewhere than before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

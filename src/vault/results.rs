@@ -8,7 +8,8 @@ use crate::oauth::token::{Failure, Grant};
 use crate::vault::Vault;
 use crate::vault::entry::LastError;
 use crate::vault::order::{Order, Ticket};
-use crate::vault::token::{Input, Means, Probed};
+use crate::vault::token::Means;
+use crate::vault::transition::{Input, Probed};
 
 impl Vault {
     /// What to refresh with, where that was ordered; `None` where it has been overtaken by events

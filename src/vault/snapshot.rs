@@ -20,7 +20,8 @@ use crate::secret::{AccessToken, RefreshToken, SecretText};
 use crate::vault::Vault;
 use crate::vault::entry::Entry;
 use crate::vault::order::Outcome;
-use crate::vault::token::{Access, Means, RenewableLogin, Renewal, Restored, TokenState};
+use crate::vault::token::{Access, Means, RenewableLogin, Renewal, TokenState};
+use crate::vault::transition::Restored;
 
 /// The version of the format that this program writes, and the only one that it reads.
 const VERSION: u32 = 1;

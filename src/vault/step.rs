@@ -10,12 +10,13 @@ use crate::vault::device;
 use crate::vault::grant::{self, Previous};
 use crate::vault::refresh::{
     first_failure, fresher_wanted, is_failing, probe_done, refresh_asked, refresh_done,
-    refresh_if_due, way_clear, with_access, with_renewal,
+    refresh_if_due, way_clear, with_renewal,
 };
 use crate::vault::token::{
-    Access, Active, Attempt, Effect, Event, Exchange, Exchanging, Input, Login, Means, Pending,
-    Policy, Preparing, RenewableLogin, Renewal, Restored, TokenState, Trouble,
+    Access, Active, Attempt, Exchanging, Login, Means, Pending, Policy, Preparing, RenewableLogin,
+    Renewal, TokenState,
 };
+use crate::vault::transition::{Effect, Event, Exchange, Input, Restored, Trouble};
 
 /// Takes one account from `state` to what follows from `input`, and says what is to be done.
 ///
@@ -111,7 +112,7 @@ fn called_back(state: TokenState, callback: Callback, effects: &mut Vec<Effect>)
     // Whatever it says: somebody else's answer is none (RFC 9207 section 2.4).
     if let Err(wrong) = request.issuer.check(callback.iss.as_deref()) {
         effects.push(Effect::Report(Trouble::LoginFailed(wrong.to_string())));
-        return without_login(carried);
+        return TokenState::of(carried, None);
     }
     match callback.outcome {
         Ok(code) => {
@@ -127,19 +128,9 @@ fn called_back(state: TokenState, callback: Callback, effects: &mut Vec<Effect>)
         }
         Err(refusal) => {
             effects.push(Effect::Report(Trouble::LoginRefused(refusal.to_string())));
-            without_login(carried)
+            TokenState::of(carried, None)
         }
     }
-}
-
-/// What is left when a login came to nothing.
-pub(super) fn without_login(carried: Option<Access>) -> TokenState {
-    carried.map_or(TokenState::Empty, |access| {
-        TokenState::Active(Active {
-            access,
-            renewal: None,
-        })
-    })
 }
 
 fn exchange_done(
@@ -172,9 +163,10 @@ fn exchange_done(
                         refresh_token,
                         redirect_uri,
                     };
-                    with_access(exchanging.carried, first_failure(login, now, policy))
+                    let renewal = first_failure(login, now, policy);
+                    TokenState::of(exchanging.carried, Some(renewal))
                 }
-                None => without_login(exchanging.carried),
+                None => TokenState::of(exchanging.carried, None),
             }
         }
     }
@@ -248,5 +240,5 @@ fn listener_moved(state: TokenState, effects: &mut Vec<Effect>) -> TokenState {
         state => return state,
     };
     effects.extend([Effect::Supersede, Effect::Reauthorize]);
-    without_login(pending.carried)
+    TokenState::of(pending.carried, None)
 }

@@ -11,10 +11,7 @@ use crate::config::{GrantType, RefreshPolicy};
 use crate::oauth::authorize::AuthorizationRequest;
 use crate::protocol::LoginPlace;
 use crate::secret::{AccessToken, RefreshToken};
-use crate::vault::device::DeviceLogin;
-pub use crate::vault::transition::{
-    Effect, Event, Exchange, Input, Prepared, Probed, Restored, Trouble,
-};
+use crate::vault::device::login::DeviceLogin;
 
 /// One account's tokens.
 #[derive(Debug)]
@@ -194,6 +191,15 @@ pub struct Policy {
 }
 
 impl TokenState {
+    /// What there is with an access token, what renews one, both or neither.
+    pub(super) fn of(access: Option<Access>, renewal: Option<Renewal>) -> Self {
+        match (access, renewal) {
+            (Some(access), renewal) => Self::Active(Active { access, renewal }),
+            (None, Some(renewal)) => Self::Expired(renewal),
+            (None, None) => Self::Empty,
+        }
+    }
+
     /// The next moment at which time alone changes something; in the past where it is overdue.
     #[must_use]
     pub fn deadline(&self, policy: &Policy) -> Option<Moment> {

@@ -6,6 +6,8 @@
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use crate::secret::joined;
+
 /// What git knows already, of what matters here.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Asked<'a> {
@@ -90,13 +92,14 @@ pub(super) fn answer(
     let time = expires.map_or_else(String::new, |time| {
         format!("password_expiry_utc={}\n", time.as_second())
     });
-    let parts = ["username=", user, "\npassword=", token, "\n", &time];
-    let length = parts.iter().map(|part| part.len()).sum();
-    let mut text = Zeroizing::new(String::with_capacity(length));
-    for part in parts {
-        text.push_str(part);
-    }
-    Some(text)
+    Some(joined(&[
+        "username=",
+        user,
+        "\npassword=",
+        token,
+        "\n",
+        &time,
+    ]))
 }
 
 #[cfg(test)]

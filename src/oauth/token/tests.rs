@@ -1,10 +1,11 @@
-//! What is sent to the token endpoint.
+//! What is sent to the token endpoint; and what the tests of its answers have in common.
 
 use super::*;
 use crate::config::ClientAuth;
 use crate::oauth::testing::{authentication, authority, secret};
 
 mod answers;
+mod grants;
 mod hostile;
 mod real_world;
 
@@ -115,4 +116,43 @@ fn nothing_secret_is_in_debug_output() {
     for secret in ["4%2F0A", "s%26c", "v-_~", "1%2F", "Basic"] {
         assert!(!shown.contains(secret), "{shown}");
     }
+}
+
+const JSON: Option<&str> = Some("application/json;charset=UTF-8");
+const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
+const MAY_PASS: FailureKind = FailureKind::Passing { retry_after: None };
+/// Sunday, 6 November 1994, 08:49:37 UTC.
+const NOW: i64 = 784_111_777;
+/// Statuses with which proxies, portals and overloaded front ends answer.
+const NOT_BELIEVED: [u16; 23] = [
+    0, 100, 199, 300, 301, 302, 307, 399, 402, 403, 404, 405, 407, 408, 413, 421, 425, 429, 499,
+    500, 502, 503, 999,
+];
+
+fn answer(status: u16, body: &str) -> Answer<'_> {
+    Answer {
+        status,
+        content_type: JSON,
+        retry_after: None,
+        body: body.as_bytes(),
+    }
+}
+
+fn parse(answer: Answer<'_>) -> Result<Grant, Failure> {
+    super::parse(answer, Timestamp::from_second(NOW).unwrap())
+}
+
+fn grant(body: &str) -> Grant {
+    parse(answer(200, body)).unwrap_or_else(|failure| panic!("{body}: {failure:?}"))
+}
+
+fn failure(status: u16, body: &str) -> Failure {
+    match parse(answer(status, body)) {
+        Ok(grant) => panic!("HTTP {status}, {body}: {grant:?}"),
+        Err(failure) => failure,
+    }
+}
+
+fn rotated(failure: &Failure) -> Option<&str> {
+    failure.rotated.as_ref().map(RefreshToken::expose)
 }

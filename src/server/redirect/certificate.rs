@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{files, self_signed};
+use super::files;
+use super::self_signed::{self, Own};
 use crate::clock::{self, Timestamp};
 use crate::config::HttpsCertificate;
 
@@ -37,14 +38,6 @@ pub(in crate::server) struct Certificate {
     /// Where it is pizauth's own.
     own: Option<Own>,
     warning: Option<String>,
-}
-
-/// A certificate that was signed by itself.
-pub(super) struct Own {
-    pub(super) certificate: Vec<u8>,
-    /// PKCS #8.
-    pub(super) key: Zeroizing<Vec<u8>>,
-    pub(super) expires: Timestamp,
 }
 
 /// A certificate that pizauth made, for the process that takes over: whoever told the browser to

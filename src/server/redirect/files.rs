@@ -4,7 +4,6 @@
 //! mark the place of a mistake. Whatever is wrong with them still has come about since.
 
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustls::crypto::ring::default_provider;
@@ -13,6 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
+use crate::config::{Access, User};
 use crate::console::describe;
 use crate::files;
 
@@ -98,12 +98,10 @@ fn read_file(option: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     Ok(text)
 }
 
-/// Whether somebody else may have the key. A group that was given it on purpose may.
+/// Whether somebody else may have the key.
 fn warning(key: &Path) -> Option<String> {
-    let facts = std::fs::metadata(key).ok()?;
-    let is_own = facts.uid() == nix::unistd::geteuid().as_raw();
-    let others = if is_own { 0o077 } else { 0o007 };
-    (facts.mode() & others != 0).then(|| {
+    let access = Access::to(&std::fs::metadata(key).ok()?);
+    access.is_exposed(User::of_process()).then(|| {
         format!(
             "https_key: '{0}' is open to other users: run 'chmod 600 {0}'",
             key.display()

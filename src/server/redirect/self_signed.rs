@@ -14,7 +14,6 @@ use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::certificate::Own;
 use crate::clock::Timestamp;
 
 /// How long it is valid. Some systems accept no more than 825 days, and a person has to accept
@@ -27,6 +26,14 @@ const BEFORE: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of the serial number, which must not be that of another certificate of the same issuer
 /// (RFC 5280 section 4.1.2.2).
 const SERIAL: usize = 16;
+
+/// A certificate that was signed by itself.
+pub(super) struct Own {
+    pub(super) certificate: Vec<u8>,
+    /// PKCS #8.
+    pub(super) key: Zeroizing<Vec<u8>>,
+    pub(super) expires: Timestamp,
+}
 
 /// Makes one with a fresh key.
 ///

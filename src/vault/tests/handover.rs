@@ -11,7 +11,8 @@ use crate::vault::test_support::{
     PASSING, access, account, at, callback, config, exchanging, failure, grant, login, read,
     request, secs, set_to,
 };
-use crate::vault::token::{Active, Attempt, Event, Failures, Login, Pending, Renewal, TokenState};
+use crate::vault::token::{Active, Attempt, Failures, Login, Pending, Renewal, TokenState};
+use crate::vault::transition::Event;
 
 fn one() -> Config {
     config([account("a")])

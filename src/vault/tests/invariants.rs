@@ -8,7 +8,7 @@ use crate::config::GrantType;
 use crate::protocol::LoginPlace;
 use crate::secret::AuthState;
 use crate::vault::Vault;
-use crate::vault::device::Poll;
+use crate::vault::device::login::Poll;
 use crate::vault::entry::{Entry, digest};
 use crate::vault::token::{Attempt, Login, TokenState};
 

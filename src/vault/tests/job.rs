@@ -4,7 +4,7 @@ use crate::config::GrantType;
 use crate::oauth::device::PollFailure;
 use crate::oauth::token::{Failure, Grant};
 use crate::vault::order::Ticket;
-use crate::vault::token::Prepared;
+use crate::vault::transition::Prepared;
 
 /// An order that has not been answered, or might be answered again.
 pub(super) struct Job {

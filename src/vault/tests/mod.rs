@@ -10,3 +10,4 @@ mod scale;
 mod snapshot;
 mod step_table;
 mod times;
+mod told;

@@ -19,7 +19,8 @@ use crate::vault::order::{Order, Task, Ticket};
 use crate::vault::test_support::{
     account, callback, config, device_authorization, failure, refusal, request, secs,
 };
-use crate::vault::token::{Means, Prepared, Probed};
+use crate::vault::token::Means;
+use crate::vault::transition::{Prepared, Probed};
 
 /// The last two are logged in by a code, and not at all.
 const ACCOUNTS: [&str; 6] = ["a", "b", "c", "d", "code", "own"];

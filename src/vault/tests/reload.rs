@@ -13,7 +13,7 @@ use crate::vault::order::{Order, Task, Ticket};
 use crate::vault::test_support::{
     account, at, callback, config, failure, grant, now, read, request, secs,
 };
-use crate::vault::token::Event;
+use crate::vault::transition::Event;
 
 fn vault(names: &[&str]) -> Vault {
     Vault::new(&config(names.iter().copied().map(account)))

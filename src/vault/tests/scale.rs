@@ -6,7 +6,7 @@ use super::reload::log_in;
 use crate::vault::Vault;
 use crate::vault::answer::Shown;
 use crate::vault::order::Task;
-use crate::vault::test_support::{account, at, config, grant, now, read};
+use crate::vault::test_support::{PASSING, account, at, config, failure, grant, now, read};
 use crate::vault::token::Means;
 
 const ACCOUNTS: usize = 10_000;
@@ -47,4 +47,29 @@ fn ten_thousand_accounts_are_due_at_once_and_each_is_served() {
     assert_eq!(report.restored, ACCOUNTS);
     assert!(vault.reload(&config, false, at(3602)).is_empty());
     assert_eq!(vault.status(now(3602)).accounts.len(), ACCOUNTS);
+}
+
+#[test]
+fn of_ten_thousand_that_fail_each_hears_once_that_the_way_is_clear() {
+    let names: Vec<String> = (0..ACCOUNTS).map(|n| format!("account {n}")).collect();
+    let config = config(names.iter().map(|name| account(name)));
+    let mut vault = Vault::new(&config);
+    for name in &names {
+        log_in(&mut vault, name, Some(name));
+    }
+    for order in vault.tick(at(3510)) {
+        vault.refresh_done(&order.ticket, Err(failure(PASSING)), at(3511));
+    }
+    assert_eq!(vault.failing.len(), ACCOUNTS);
+
+    // Otherwise each that gets through would have all look again that are left.
+    let (_, orders) = vault.refresh(&names[0], at(3512));
+    let renewed = Ok(grant("new", Some(3600), None));
+    vault.refresh_done(&orders[0].ticket, renewed, at(3513));
+    assert!(vault.failing.is_empty());
+
+    for order in vault.tick(at(3511 + 40)) {
+        vault.refresh_done(&order.ticket, Err(failure(PASSING)), at(3552));
+    }
+    assert_eq!(vault.failing.len(), ACCOUNTS - 1);
 }

@@ -10,9 +10,8 @@ use crate::vault::test_support::{
     PASSING, access, at, callback, exchanging, failure, grant, login, policy, renewable, request,
     rotating_failure, secs,
 };
-use crate::vault::token::{
-    Active, Attempt, Effect, Input, Policy, Probed, Renewal, Restored, TokenState, Trouble,
-};
+use crate::vault::token::{Active, Attempt, Policy, Renewal, TokenState};
+use crate::vault::transition::{Effect, Input, Probed, Restored, Trouble};
 
 fn active(obtained: i64, expires: i64) -> TokenState {
     TokenState::Active(Active {
