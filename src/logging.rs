@@ -3,6 +3,7 @@
 
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
@@ -50,13 +51,23 @@ fn install(logger: Box<dyn Log>, verbose: u8) {
     }
 }
 
+/// How long a syslog daemon that hangs may keep whoever has something to tell it.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 fn connect() -> Result<Syslog, syslog::Error> {
-    syslog::unix(Formatter3164 {
+    let syslog = syslog::unix(Formatter3164 {
         facility: Facility::LOG_DAEMON,
         hostname: None,
         process: "pizauth".into(),
         pid: std::process::id(),
-    })
+    })?;
+    // Where a limit cannot be had, it goes without.
+    let _ = match &syslog.backend {
+        LoggerBackend::Unix(socket) => socket.set_write_timeout(Some(PATIENCE)),
+        LoggerBackend::UnixStream(socket) => socket.get_ref().set_write_timeout(Some(PATIENCE)),
+        LoggerBackend::Udp(..) | LoggerBackend::Tcp(_) => Ok(()),
+    };
+    Ok(syslog)
 }
 
 /// Libraries log what they send and receive, which may be secret.

@@ -76,21 +76,14 @@ impl Known {
             && variables.all(|name| name.starts_with(PREFIX))
     }
 
-    /// Opens a file that the configuration names, or that itself.
-    ///
-    /// # Errors
-    /// Where it cannot be opened. `None` where it is not named.
-    pub(super) fn open(&self, path: &[u8]) -> io::Result<Option<Opened>> {
-        let place = Path::new(OsStr::from_bytes(path));
+    /// What is at this path; `None` where the configuration does not name it.
+    pub(super) fn place(&self, path: &[u8]) -> Option<Place> {
         if path == self.config {
-            return open_config(place).map(Some);
+            return Some(Place::Config);
         }
-        let named = [&self.now, &self.before];
-        if !named.iter().any(|named| named.files.contains(path)) {
-            return Ok(None);
-        }
-        let file = File::open(place)?;
-        Ok(Some(Opened { file, config: None }))
+        let mut named = [&self.now, &self.before].into_iter();
+        let is_named = named.any(|named| named.files.contains(path));
+        is_named.then_some(Place::Named)
     }
 
     /// Looks what the configuration names now. The server says what is wrong with it, and leaves
@@ -99,6 +92,31 @@ impl Known {
         let path = Path::new(OsStr::from_bytes(&self.config));
         if let Ok(config) = config::load_from(config, path) {
             self.before = std::mem::replace(&mut self.now, Named::by(&config));
+        }
+    }
+}
+
+/// What the server may have opened.
+pub(super) enum Place {
+    /// The configuration itself.
+    Config,
+    /// A file that it names.
+    Named,
+}
+
+impl Place {
+    /// Opens what is at this path.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub(super) fn open(self, path: &[u8]) -> io::Result<Opened> {
+        let path = Path::new(OsStr::from_bytes(path));
+        match self {
+            Self::Config => open_config(path),
+            Self::Named => Ok(Opened {
+                file: File::open(path)?,
+                config: None,
+            }),
         }
     }
 }
@@ -192,7 +210,8 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let mut known = known();
         known.config = path.as_os_str().as_bytes().to_vec();
-        let opened = known.open(&known.config.clone()).unwrap().unwrap();
+        let config = known.config.clone();
+        let opened = known.place(&config).unwrap().open(&config).unwrap();
         assert!(!known.has_command("another", std::iter::empty()));
         known.look(&opened.config.unwrap());
         // A command that was configured before may still be queued.
@@ -208,7 +227,8 @@ mod tests {
     #[test]
     fn only_what_is_configured_is_opened() {
         let known = known();
-        assert!(known.open(b"/etc/passwd").unwrap().is_none());
-        assert!(known.open(b"/none/pizauth.conf").is_err());
+        assert!(known.place(b"/etc/passwd").is_none());
+        let config = b"/none/pizauth.conf";
+        assert!(known.place(config).unwrap().open(config).is_err());
     }
 }

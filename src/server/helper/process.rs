@@ -107,7 +107,7 @@ fn attend(server: &UnixStream, pipes: Vec<OwnedFd>, known: &Mutex<Known>) {
         return;
     };
     match ask {
-        Ask::Open(path) => open(server, &path, &mut lock(known)),
+        Ask::Open(path) => open(server, &path, known),
         Ask::Run(run) => {
             let variables = run.environment.iter().map(|(name, _)| name.as_str());
             // Not under the lock, while the command runs.
@@ -123,17 +123,20 @@ fn attend(server: &UnixStream, pipes: Vec<OwnedFd>, known: &Mutex<Known>) {
 
 /// Opens a file for the server. Where it is the configuration, the server can begin to read it
 /// before this process has; what it asks for then has to wait.
-fn open(server: &UnixStream, path: &[u8], known: &mut Known) {
-    match known.open(path) {
-        Ok(Some(opened)) => {
-            tell(server, &Told::Done, Some(&opened.file));
-            drop(opened.file);
-            if let Some(config) = opened.config {
-                known.look(&config);
-            }
-        }
-        Ok(None) => tell(server, &Told::NotNamed, None),
-        Err(error) => tell(server, &failed(error), None),
+fn open(server: &UnixStream, path: &[u8], known: &Mutex<Known>) {
+    let Some(place) = lock(known).place(path) else {
+        return tell(server, &Told::NotNamed, None);
+    };
+    // Not under the lock: it may be a pipe that nobody writes to.
+    let opened = match place.open(path) {
+        Ok(opened) => opened,
+        Err(error) => return tell(server, &failed(error), None),
+    };
+    let mut known = lock(known);
+    tell(server, &Told::Done, Some(&opened.file));
+    drop(opened.file);
+    if let Some(config) = opened.config {
+        known.look(&config);
     }
 }
 
@@ -189,26 +192,35 @@ fn finish(
     mut kept: Option<OwnedFd>,
 ) -> io::Result<Told> {
     let id = Pid::from_raw(child.id().cast_signed());
-    let limit = Duration::from_millis(run.limit);
-    let deadline = clock::moment() + limit;
-    let mut listener = Some(server);
-    let told = loop {
-        let left = deadline.since(clock::moment());
-        match sys::wait_for_end_or(id, listener, left)? {
-            Woken::Ended => break None,
-            Woken::TimeOver => break Some(Told::TimedOut),
-            Woken::Readable => match (&*server).read(&mut [0; 1]) {
-                Ok(count) if count > 0 => kept = None,
-                _ if run.outlives => listener = None,
-                _ => break Some(Told::TimedOut),
-            },
-        }
-    };
-    if told.is_some() {
+    let ended = watch(server, id, run, &mut kept);
+    if !matches!(ended, Ok(None)) {
         // Not collected yet, so the group's number is still its own.
         let _ = killpg(id, Signal::SIGKILL);
     }
     drop(kept);
     let status = child.wait()?;
-    Ok(told.unwrap_or(Told::Exited(status.into_raw())))
+    Ok(ended?.unwrap_or(Told::Exited(status.into_raw())))
+}
+
+/// Waits until a command has ended or must end, which is what the server is told then.
+fn watch(
+    server: &UnixStream,
+    id: Pid,
+    run: &Run,
+    kept: &mut Option<OwnedFd>,
+) -> io::Result<Option<Told>> {
+    let deadline = clock::moment() + Duration::from_millis(run.limit);
+    let mut listener = Some(server);
+    loop {
+        let left = deadline.since(clock::moment());
+        match sys::wait_for_end_or(id, listener, left)? {
+            Woken::Ended => return Ok(None),
+            Woken::TimeOver => return Ok(Some(Told::TimedOut)),
+            Woken::Readable => match (&*server).read(&mut [0; 1]) {
+                Ok(count) if count > 0 => *kept = None,
+                _ if run.outlives => listener = None,
+                _ => return Ok(Some(Told::TimedOut)),
+            },
+        }
+    }
 }

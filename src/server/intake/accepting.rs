@@ -86,5 +86,7 @@ fn is_passing(error: &io::Error) -> bool {
         io::ErrorKind::Interrupted
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionReset
+            // What some systems call a client that has gone before it was asked who it is.
+            | io::ErrorKind::NotConnected
     )
 }
