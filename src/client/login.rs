@@ -25,13 +25,13 @@ use super::{ClientError, complain, connection, fail, perform};
 use crate::cli::LoginOptions;
 use crate::console::{Stdout, one_line, say};
 use crate::exit::Exit;
-use crate::paths::RuntimePaths;
+use crate::paths::control_socket;
 use crate::protocol::{LoggedIn, LoginMethod, LoginOffer, Reply, Request};
 
 /// Logs in, and tells how it ended.
 pub(super) fn run(options: &LoginOptions, err: &mut dyn Write) -> Exit {
     let login = Login {
-        socket: RuntimePaths::find().socket,
+        socket: control_socket(),
         around: Surroundings::read(),
         options,
     };
@@ -147,7 +147,7 @@ impl Login<'_> {
                     err,
                     &format!("log in to account '{account}' at\n\n    {}\n\n", offer.url),
                 );
-                say(err, &way::how_to_paste(offer));
+                say(err, &self.around.how_to_paste(offer));
                 say(err, &self.around.tunnel_line(offer));
                 return paste::run(&self.socket, offer, io::stdin().as_fd(), err);
             }

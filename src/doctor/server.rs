@@ -22,6 +22,10 @@ pub(super) fn judge(info: &Result<ServerInfo, ClientError>, config: &str) -> Vec
                     .advise("start it with 'pizauth server'; if it runs, it has another runtime directory: compare XDG_RUNTIME_DIR"),
             ];
         }
+        // These say themselves what to do, and it is not with the server.
+        Err(error @ (ClientError::NobodyAt(_) | ClientError::SocketTooLong(_))) => {
+            return vec![Finding::problem(area, error.to_string())];
+        }
         Err(error) => {
             return vec![
                 Finding::problem(area, error.to_string())
@@ -118,6 +122,8 @@ mod tests {
         assert_one(&judge(&Ok(info(VERSION)), "/c"), Good, "process 7");
         assert_one(&judge(&Ok(info("0.0.9")), "/c")[1..], Note, "--replace");
         assert_one(&judge(&Ok(info(VERSION)), "/d")[1..], Note, "from /c");
+        let forwarded = judge(&Err(ClientError::NobodyAt("/f".into())), "/c");
+        assert_one(&forwarded, Problem, "PIZAUTH_SOCKET");
         let dead = judge(&Err(ClientError::NotRunning), "/c");
         assert_one(&dead, Problem, "pizauth server");
         assert_one(&judge(&Err(ClientError::NoAnswer), "/c"), Problem, "log");

@@ -21,7 +21,7 @@ use super::{ClientError, complain, connection, ended, fail, perform};
 use crate::clock::{self, Moment};
 use crate::console::{self, Stdout, describe, one_line, say};
 use crate::exit::Exit;
-use crate::paths::RuntimePaths;
+use crate::paths::control_socket;
 use crate::protocol::{LoginOffer, Reply, Request, Status};
 
 /// How long nothing more may come after the end of a line: a URL that was copied out of several
@@ -42,7 +42,7 @@ pub(super) fn run(
 
 /// Finishes a login that was begun elsewhere.
 pub(in crate::client) fn complete(account: Option<&str>, err: &mut dyn Write) -> Exit {
-    let socket = RuntimePaths::find().socket;
+    let socket = control_socket();
     run_session(&socket, account, None, io::stdin().as_fd(), err)
 }
 
