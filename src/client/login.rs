@@ -27,6 +27,7 @@ use crate::console::{Stdout, one_line, say};
 use crate::exit::Exit;
 use crate::paths::control_socket;
 use crate::protocol::{LoggedIn, LoginMethod, LoginOffer, Reply, Request};
+use crate::shell_word::shell_word;
 
 /// Logs in, and tells how it ended.
 pub(super) fn run(options: &LoginOptions, err: &mut dyn Write) -> Exit {
@@ -167,8 +168,9 @@ impl Login<'_> {
 fn logged_in_already(account: &str, until: &str) -> String {
     format!(
         "account '{account}' is logged in already, and its token is good until {}: \
-         to log in anew, 'pizauth revoke {account}' first",
-        Clock::read().point(until)
+         to log in anew, 'pizauth revoke {}' first",
+        Clock::read().point(until),
+        shell_word(account)
     )
 }
 

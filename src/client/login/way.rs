@@ -11,9 +11,9 @@ use nix::unistd::gethostname;
 
 use super::super::terminal::can_be_typed_into;
 use crate::cli::LoginOptions;
-use crate::console::one_line;
 use crate::paths::named_socket;
 use crate::protocol::LoginOffer;
+use crate::shell_word::shell_word;
 
 /// The port of an ssh server that nobody needs to name.
 const SSH_PORT: &str = "22";
@@ -118,7 +118,7 @@ impl Surroundings {
 
     /// What to do where nothing can be typed in.
     pub(super) fn elsewhere(&self, offer: &LoginOffer) -> String {
-        let account = one_line(&offer.account);
+        let account = shell_word(&offer.account);
         let tunnel = match self.port_here(offer) {
             Some(port) => format!(
                 "on the machine with the browser run first:\n\n    \
@@ -317,6 +317,10 @@ mod tests {
             assert!(text.contains(&line), "{text}");
             assert!(text.contains("'pizauth complete work'"), "{text}");
         }
+        let mut spaced = offer(None, false);
+        spaced.account = "work mail".into();
+        let text = around(&[SSH]).elsewhere(&spaced);
+        assert!(text.contains("'pizauth complete 'work mail''"), "{text}");
         assert_eq!(this_host(""), "HOST");
         assert_eq!(this_host("a b"), "HOST");
     }
