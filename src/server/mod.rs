@@ -274,6 +274,7 @@ impl Server {
             accounts: settings.config.accounts.len(),
             started_at: self.started_at.to_string(),
             protections: self.protections.clone(),
+            keeping_error: self.persister.trouble(),
         }
     }
 
