@@ -229,6 +229,9 @@ fn completions_are_scripts() {
             "{shell}"
         );
         assert_eq!(run.err, "");
+        // What share/completions/_pizauth looks for.
+        let zsh = run.out.contains("\n_pizauth_commands() {");
+        assert_eq!(zsh, shell == "zsh");
     }
 }
 
