@@ -310,7 +310,7 @@ fn interpret(arguments: Vec<OsString>) -> Result<Command, clap::Error> {
     if let Subcommand::Show(options) = &subcommand
         && let Some((kind, mistake)) = mistake_in(options)
     {
-        return Err(command().error(kind, mistake));
+        return Err(wrong("show", kind, mistake));
     }
     Ok(subcommand.into())
 }
@@ -324,7 +324,19 @@ fn refuse_url(arguments: &[OsString]) -> Result<(), clap::Error> {
     if name != "complete" || !rest.iter().any(has_url) {
         return Ok(());
     }
-    Err(command().error(ErrorKind::UnknownArgument, URL_IN_ARGUMENTS))
+    let kind = ErrorKind::UnknownArgument;
+    Err(wrong("complete", kind, URL_IN_ARGUMENTS))
+}
+
+/// A mistake in the arguments of a subcommand, with how that one is used.
+fn wrong(subcommand: &str, kind: ErrorKind, mistake: &str) -> clap::Error {
+    let mut command = command();
+    // Without this a subcommand does not know what it belongs to.
+    command.build();
+    match command.find_subcommand_mut(subcommand) {
+        Some(subcommand) => subcommand.error(kind, mistake),
+        None => command.error(kind, mistake),
+    }
 }
 
 /// Prints what clap has to say: help and the version on standard output, the rest on the other.

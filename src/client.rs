@@ -231,8 +231,10 @@ fn warn_of_secrets(err: &mut dyn Write) {
 /// Why there is no reply.
 #[derive(Debug)]
 pub enum ClientError {
-    /// Nobody listens at the socket.
+    /// Nobody listens at the socket of this user's server.
     NotRunning,
+    /// Nobody listens at the socket that `PIZAUTH_SOCKET` names.
+    NobodyAt(PathBuf),
     /// The server takes no connection, or is silent for too long.
     NoAnswer,
     /// The path is too long for a socket.
@@ -255,6 +257,12 @@ impl fmt::Display for ClientError {
             Self::NotRunning => {
                 f.write_str("the pizauth server is not running: start it with 'pizauth server'")
             }
+            Self::NobodyAt(path) => write!(
+                f,
+                "no pizauth server listens at '{}', which PIZAUTH_SOCKET names: see whether the \
+                 connection that forwards it is still there, or unset PIZAUTH_SOCKET",
+                path.display()
+            ),
             Self::NoAnswer => f.write_str(
                 "the pizauth server does not answer: try again, or restart it if that persists",
             ),
@@ -262,7 +270,8 @@ impl fmt::Display for ClientError {
             Self::SocketTooLong(path) => write!(
                 f,
                 "the socket's path '{}' is longer than the {MAX_SOCKET_PATH} bytes that the system \
-                 allows: set XDG_RUNTIME_DIR to a shorter path, for the server too",
+                 allows: set XDG_RUNTIME_DIR to a shorter path, for the server too (or \
+                 PIZAUTH_SOCKET, if that names it)",
                 path.display()
             ),
             Self::Connect(path, error) => write!(

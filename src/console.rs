@@ -47,7 +47,10 @@ pub fn document(text: &str, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Exit::Done,
         Err(failure) => {
-            let why = describe(&failure);
+            let why = match failure.raw_os_error() {
+                Some(number) if number == Errno::EBADF as i32 => "it is closed".to_owned(),
+                _ => describe(&failure),
+            };
             error(err, &format!("cannot write to standard output: {why}"));
             Exit::Error
         }

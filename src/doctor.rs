@@ -14,6 +14,7 @@ mod listeners;
 mod login;
 mod look;
 mod network;
+mod placeholder;
 mod providers;
 mod redirect;
 mod report;
@@ -246,7 +247,10 @@ impl Patient {
     fn account(&self, account: &Account, known: &Known) -> Vec<Finding> {
         let who = Who::of(account);
         let metadata = key(account).and_then(|key| known.get(&key));
-        let mut findings = metadata.map_or_else(Vec::new, |it| discovery::account(account, it));
+        let mut findings: Vec<Finding> = placeholder::judge(account).into_iter().collect();
+        if let Some(metadata) = metadata {
+            findings.extend(discovery::account(account, metadata));
+        }
         let (listening, is_fixed) = self.listening(account);
         findings.extend(redirect::judge(account, who, &listening, is_fixed));
         findings.extend(scopes::asked(account, who));

@@ -8,6 +8,7 @@
 //!
 //! `secret`, `clock` <- [`config`] <- [`oauth`] <- [`vault`] <- [`server`] <- this file
 //!
+//! [`shell_word`] is a leaf that everybody may use.
 //! [`protocol`] is a leaf that both sides of the socket share; [`client`] knows it and [`paths`],
 //! and nothing of the server. [`doctor`] looks at everything from outside: it imports [`client`]
 //! (to ask the server), [`config`], [`oauth`] and [`transport`], and nobody but this file imports
@@ -30,6 +31,7 @@ pub mod paths;
 pub mod protocol;
 pub mod secret;
 pub mod server;
+pub mod shell_word;
 pub mod sys;
 pub mod transport;
 pub mod vault;
@@ -73,8 +75,13 @@ fn check(path: Option<&Path>) -> Exit {
             }
             Exit::Done
         }
-        Err(error) => {
+        // Mistakes have a form of their own, as compilers have it.
+        Err(error @ config::ConfigError::Mistakes(_)) => {
             console::say(err, &error.to_string());
+            Exit::Error
+        }
+        Err(error) => {
+            console::error(err, &error.to_string());
             Exit::Error
         }
     }

@@ -139,8 +139,14 @@ impl RuntimeDir {
 /// machine where it is forwarded, or that of this user's own server.
 #[must_use]
 pub fn control_socket() -> PathBuf {
+    named_socket().unwrap_or_else(|| RuntimePaths::find().socket)
+}
+
+/// The socket that `PIZAUTH_SOCKET` names.
+#[must_use]
+pub fn named_socket() -> Option<PathBuf> {
     let named = std::env::var_os(SOCKET_VARIABLE).filter(|path| !path.is_empty());
-    named.map_or_else(|| RuntimePaths::find().socket, PathBuf::from)
+    named.map(PathBuf::from)
 }
 
 /// What the paths depend on.

@@ -322,6 +322,9 @@ pub struct ServerInfo {
     /// What protects the server's memory, and others from it.
     #[serde(default)]
     pub protections: Vec<Protection>,
+    /// Why tokens are not kept by `persist_cmd` and `restore_cmd`, where they should be.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub keeping_error: Option<String>,
 }
 
 /// Something that protects the server, or others from it.

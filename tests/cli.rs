@@ -179,7 +179,7 @@ fn check_finds_every_mistake_without_a_server() {
         assert_eq!(run.out, "");
     }
     let run = user.run(&["check", "-c", "/nonexistent"]).expect(1);
-    assert!(run.err.contains("/nonexistent"), "{run:?}");
+    assert!(run.err.starts_with("ERROR - /nonexistent"), "{run:?}");
     std::fs::remove_file(user.config_file()).unwrap();
     let run = user.run(&["check"]).expect(1);
     assert!(run.err.contains("pizauth.conf"), "{run:?}");
@@ -229,6 +229,9 @@ fn completions_are_scripts() {
             "{shell}"
         );
         assert_eq!(run.err, "");
+        // What share/completions/_pizauth looks for.
+        let zsh = run.out.contains("\n_pizauth_commands() {");
+        assert_eq!(zsh, shell == "zsh");
     }
 }
 
@@ -280,6 +283,14 @@ fn a_token_that_cannot_be_printed_is_no_success() {
     shell.args(["-c", "\"$0\" show a 2>&- <&-"]);
     let run = support::pizauth::run(shell.arg(env!("CARGO_BIN_EXE_pizauth"))).expect(0);
     assert_eq!(run.out, format!("{}\n", provider.last_token()));
+    // What is written nowhere is no success; what writes nothing needs no standard output.
+    for (command, code) in [("show a", 1), ("dump", 1), ("reload", 0)] {
+        let mut shell = std::process::Command::new("/bin/sh");
+        user.set_environment(&mut shell);
+        shell.args(["-c", &format!("\"$0\" {command} >&-")]);
+        let run = support::pizauth::run(shell.arg(env!("CARGO_BIN_EXE_pizauth"))).expect(code);
+        assert_eq!(run.err.contains("it is closed"), code == 1, "{run:?}");
+    }
 }
 
 /// What `base64 -d` makes of it, without its own program.

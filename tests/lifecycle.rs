@@ -114,7 +114,8 @@ fn a_port_that_is_taken_is_told_to_the_terminal() {
         "http_listen = \"127.0.0.1:{port}\";\n{}",
         account("a")
     ));
-    refused(&user, &["http_listen", &format!("127.0.0.1:{port}")]);
+    let address = format!("127.0.0.1:{port}");
+    refused(&user, &["http_listen", &address, "choose another port"]);
     assert!(!user.socket().exists(), "nothing is left behind");
     drop(taken);
     user.start_background();

@@ -198,9 +198,9 @@ fn an_answer_to_something_else_changes_nothing() {
         (back(&url, "code=x&state=wrong"), 400),
         (back(&url, &format!("code=x&state={}", &state[1..])), 400),
         (back(&url, &format!("code=x&state={state}x")), 400),
-        (back(&url, "code=x"), 404),
-        (back(&url, &format!("state={state}")), 404),
-        (back(&url, &format!("code=&state={state}")), 404),
+        (back(&url, "code=x"), 400),
+        (back(&url, &format!("state={state}")), 400),
+        (back(&url, &format!("code=&state={state}")), 400),
         (
             back(&url, &format!("code=x&state={state}&state={state}")),
             400,

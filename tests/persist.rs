@@ -208,12 +208,17 @@ fn nothing_is_kept_after_a_failed_restore_until_there_is_something() {
         assert_eq!(keeper.runs.lines().len(), runs);
         assert_eq!(keeper.kept(), good);
     }
-    // By hand.
-    user.start_background();
+    // By hand. Until then, whoever asks is told.
+    let started = user.run(&["server"]).expect(0);
+    assert!(started.err.contains("warning: restore_cmd"), "{started:?}");
+    user.run(&["server", "--replace"]).expect(0);
+    let is_told = || user.run(&["info"]).expect(0).out.contains("restore_cmd");
+    assert!(is_told());
     user.run_with_input(&["restore"], &good).expect(0);
     user.token("a");
     user.run(&["refresh", "a"]).expect(0);
     keeper.wait_for_kept(&provider.last_token());
+    wait_until("nobody is told any more", || !is_told());
     keeper.kill();
     // By a new token.
     user.start_background();

@@ -151,15 +151,19 @@ fn commands_go_to_the_socket_that_the_environment_names() {
     assert!(info.out.contains(&socket.display().to_string()), "{info:?}");
     assert!(info.out.contains("running"), "{info:?}");
     here.show("a").expect(5);
-    // So do those that stay connected.
-    let refused = far(&["login", "nobody"]).expect(1);
-    assert!(refused.err.contains("no account 'nobody'"), "{refused:?}");
-    let pasted = here.dir().join("pasted");
-    fs::write(&pasted, "http://localhost/?state=s&code=c\n").unwrap();
-    let mut complete = here.command(&["complete"]);
-    complete.stdin(fs::File::open(&pasted).unwrap());
-    let refused = run(complete.env("PIZAUTH_SOCKET", &socket)).expect(1);
-    assert!(refused.err.contains("no login waits"), "{refused:?}");
+    // Logging in goes there as well.
+    let login = far(&["login", "--device", "a"]).expect(1);
+    assert!(login.err.contains("no endpoint for it"), "{login:?}");
+    let mut command = here.command(&["complete", "a"]);
+    let complete = here.dir().join("pasted");
+    fs::write(&complete, "http://localhost/?code=x&state=y\n").unwrap();
+    command.stdin(fs::File::open(&complete).unwrap());
+    let complete = run(command.env("PIZAUTH_SOCKET", &socket)).expect(1);
+    assert!(complete.err.contains("no login waits"), "{complete:?}");
+    // Starting a server would not help where the named one is gone.
+    let mut command = here.command(&["show", "a"]);
+    let gone = run(command.env("PIZAUTH_SOCKET", "/nonexistent")).expect(5);
+    assert!(gone.err.contains("PIZAUTH_SOCKET"), "{gone:?}");
     // A server has its own place, whatever socket commands are told to use.
     far(&["server"]).expect(0);
     assert!(here.socket().exists());

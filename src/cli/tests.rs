@@ -272,6 +272,21 @@ fn wrong_usage_is_told_on_stderr() {
 }
 
 #[test]
+fn the_usage_is_that_of_the_command_which_was_used_wrongly() {
+    for (words, expected) in [
+        (&["show", "--user=me", "a"][..], "Usage: pizauth show "),
+        (&["show", "--format=xoauth2", "a"], "Usage: pizauth show "),
+        (
+            &["complete", "http://localhost/?code=c&state=s"],
+            "Usage: pizauth complete ",
+        ),
+    ] {
+        let (_, _, err) = refused(arguments(words));
+        assert!(err.contains(expected), "{err:?} lacks {expected:?}");
+    }
+}
+
+#[test]
 fn a_url_with_a_code_is_no_argument_and_is_not_repeated() {
     for words in [
         &["complete", "http://localhost:1/?code=SECRET&state=s"][..],

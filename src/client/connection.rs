@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::ClientError;
 use crate::clock;
+use crate::paths::named_socket;
 use crate::protocol::{BadReply, MAX_REPLY, Reply, Request};
 use crate::sys::peer_uid;
 
@@ -121,10 +122,18 @@ pub(super) fn connected(path: &Path, limit: Duration) -> Result<UnixStream, Clie
             Ok(()) => return Ok(stream),
             // Having been stopped and continued while it waited.
             Err(Errno::EINTR) => {}
-            Err(Errno::ENOENT | Errno::ECONNREFUSED) => return Err(ClientError::NotRunning),
+            Err(Errno::ENOENT | Errno::ECONNREFUSED) => return Err(nobody_at(path)),
             Err(Errno::EAGAIN | Errno::ETIMEDOUT) => return Err(ClientError::NoAnswer),
             Err(error) => return Err(ClientError::Connect(path.to_owned(), error.into())),
         }
+    }
+}
+
+/// Starting a server is of no use where a socket was named that is not the one it would have.
+fn nobody_at(path: &Path) -> ClientError {
+    match named_socket() {
+        Some(named) if named == path => ClientError::NobodyAt(named),
+        _ => ClientError::NotRunning,
     }
 }
 

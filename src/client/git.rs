@@ -20,6 +20,7 @@ use crate::console::{self, Stdout, describe, one_line, say};
 use crate::exit::Exit;
 use crate::protocol::{AccountStatus, Reply, Request, Status, Wanted};
 use crate::secret::AccessToken;
+use crate::shell_word::shell_word;
 
 /// The most that git may say: some lines, of which the longest repeat what a server sent.
 const MAX_INPUT: usize = 256 * 1024;
@@ -174,11 +175,12 @@ fn erase(
     let name = one_line(account);
     let host = one_line(asked.host);
     if !status.refreshable {
+        let word = shell_word(account);
         say(
             err,
             &format!(
                 "'{host}' refused the token of account '{name}', which cannot be refreshed: \
-                 'pizauth revoke {name}' and 'pizauth login {name}' get another one"
+                 'pizauth revoke {word}' and 'pizauth login {word}' get another one"
             ),
         );
         return Ok(Exit::Done);

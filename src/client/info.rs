@@ -96,6 +96,9 @@ fn server_text(text: &mut String, server: &ServerInfo, config: &str, clock: &Clo
     }
     listeners(text, server);
     line(text, "  accounts", &server.accounts.to_string());
+    if let Some(error) = &server.keeping_error {
+        line(text, "  tokens not kept", error);
+    }
     let (held, missing): (Vec<_>, Vec<_>) = server.protections.iter().partition(|it| it.in_force);
     if !held.is_empty() {
         let names: Vec<&str> = held.iter().map(|it| it.name.as_str()).collect();

@@ -27,6 +27,7 @@ use crate::console::{Stdout, one_line, say};
 use crate::exit::Exit;
 use crate::paths::control_socket;
 use crate::protocol::{LoggedIn, LoginMethod, LoginOffer, Reply, Request};
+use crate::shell_word::shell_word;
 
 /// Logs in, and tells how it ended.
 pub(super) fn run(options: &LoginOptions, err: &mut dyn Write) -> Exit {
@@ -147,7 +148,7 @@ impl Login<'_> {
                     err,
                     &format!("log in to account '{account}' at\n\n    {}\n\n", offer.url),
                 );
-                say(err, &way::how_to_paste(offer));
+                say(err, &self.around.how_to_paste(offer));
                 say(err, &self.around.tunnel_line(offer));
                 return paste::run(&self.socket, offer, io::stdin().as_fd(), err);
             }
@@ -167,8 +168,9 @@ impl Login<'_> {
 fn logged_in_already(account: &str, until: &str) -> String {
     format!(
         "account '{account}' is logged in already, and its token is good until {}: \
-         to log in anew, 'pizauth revoke {account}' first",
-        Clock::read().point(until)
+         to log in anew, 'pizauth revoke {}' first",
+        Clock::read().point(until),
+        shell_word(account)
     )
 }
 

@@ -2,6 +2,7 @@
 //! never normalised, and the only thing ever put in is the listener's port.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use url::{Host, Url};
 
@@ -32,6 +33,8 @@ pub enum BadRedirectUri {
     Fragment,
     /// It names a user or a password.
     Credentials,
+    /// It names port 0, at which nobody can listen.
+    NoPort,
 }
 
 impl RedirectUri {
@@ -50,13 +53,16 @@ impl RedirectUri {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(BadRedirectUri::Credentials);
         }
-        if !is_loopback(url.host()) {
+        if !is_listened_at(url.host()) {
             return Err(BadRedirectUri::NotLoopback(
                 url.host_str().unwrap_or_default().into(),
             ));
         }
         let (head, port, tail) = split_at_port(text)
             .ok_or_else(|| BadRedirectUri::NotAUri("it is not written out in full".into()))?;
+        if port == Some(0) {
+            return Err(BadRedirectUri::NoPort);
+        }
         Ok(Self {
             head: head.into(),
             port,
@@ -100,6 +106,15 @@ impl fmt::Display for RedirectUri {
             write!(f, ":{port}")?;
         }
         f.write_str(&self.tail)
+    }
+}
+
+/// Whether a listener for the browser is at this host: of the loopback addresses, at the usual one
+/// of each family only.
+fn is_listened_at(host: Option<Host<&str>>) -> bool {
+    match host {
+        Some(Host::Ipv4(address)) => address == Ipv4Addr::LOCALHOST,
+        other => is_loopback(other),
     }
 }
 
@@ -185,6 +200,11 @@ mod tests {
             of("http://example.com/"),
             Bad::NotLoopback("example.com".into())
         );
+        assert_eq!(
+            of("http://127.0.0.2/"),
+            Bad::NotLoopback("127.0.0.2".into())
+        );
+        assert_eq!(of("http://localhost:0/"), Bad::NoPort);
         assert_eq!(of("http://localhost/#x"), Bad::Fragment);
         assert_eq!(of("http://me:pw@localhost/"), Bad::Credentials);
         assert!(matches!(of("localhost"), Bad::NotAUri(_)));

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use super::finding::{Area, Finding, names, shell_word};
+use super::finding::{Area, Finding, names};
 use crate::config::{Account, ClientAuth, Dialect, GrantType, Issuer};
 use crate::oauth::endpoints::Endpoints;
 use crate::oauth::metadata::{Metadata, MetadataFault};
+use crate::shell_word::shell_word;
 
 /// The grant's name where metadata list it (RFC 8628 section 4).
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";

@@ -103,19 +103,6 @@ impl Finding {
     }
 }
 
-/// An account's name as a shell takes it.
-pub(super) fn shell_word(name: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.@+:/".contains(c);
-    if !name.is_empty() && name.chars().all(|c| is_plain(c) || c == '-') && !name.starts_with('-') {
-        return name.to_owned();
-    }
-    let quoted = format!("'{}'", name.replace('\'', "'\\''"));
-    match name.starts_with('-') {
-        true => format!("-- {quoted}"),
-        false => quoted,
-    }
-}
-
 /// The accounts that something is about: the first few by name, and how many more there are.
 pub(super) fn names(accounts: &[String]) -> String {
     /// More would bury what is said of them.
@@ -148,14 +135,6 @@ mod tests {
         assert_eq!(finding.text, "a\\u{1b}[31m\\nb");
         assert_eq!(finding.account.unwrap(), "x\\ty");
         assert_eq!(finding.advice.unwrap(), "\\u{202e}z");
-    }
-
-    #[test]
-    fn names_are_words_of_a_shell() {
-        assert_eq!(shell_word("me@example.com"), "me@example.com");
-        assert_eq!(shell_word("my mail"), "'my mail'");
-        assert_eq!(shell_word("it's"), "'it'\\''s'");
-        assert_eq!(shell_word("-u"), "-- '-u'");
     }
 
     #[test]

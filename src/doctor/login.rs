@@ -3,11 +3,12 @@
 //! Judges what the server says of the account; asks nobody.
 
 use super::explain::explain;
-use super::finding::{Area, Finding, shell_word};
+use super::finding::{Area, Finding};
 use super::who::Who;
 use crate::client::time::Clock;
 use crate::config::{Account, GrantType};
 use crate::protocol::{AccountState, AccountStatus};
+use crate::shell_word::shell_word;
 
 /// Judges an account's state; without `account` its configuration is not known.
 pub(super) fn judge(status: &AccountStatus, account: Option<&Account>, clock: &Clock) -> Finding {

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use url::{Position, Url};
 
 use super::explain::explain;
-use super::finding::{Area, Finding, names, shell_word};
+use super::finding::{Area, Finding, names};
 use super::who::Who;
+use crate::shell_word::shell_word;
 
 /// Where to ask, and whose certificates to trust doing so.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@
 //! The providers' rules are from their documentation and the notes of other programs; what is known
 //! from the latter alone makes a note at most.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use url::{Host, Url};
 
@@ -99,6 +99,10 @@ impl<'a> Facts<'a> {
         }
     }
 
+    fn is_at(&self, address: IpAddr) -> bool {
+        self.host.trim_matches(['[', ']']) == address.to_string()
+    }
+
     fn is_local_name(&self) -> bool {
         self.host == "localhost"
     }
@@ -117,8 +121,8 @@ fn not_listening(facts: &Facts<'_>, listening: &Listening) -> Option<Finding> {
             )));
         }
         Listening::At(addresses) => {
-            let has_family = addresses.iter().any(|it| it.is_ipv6() == facts.is_ipv6);
-            if !facts.is_local_name() && !has_family {
+            let has_address = addresses.iter().any(|it| facts.is_at(it.ip()));
+            if !facts.is_local_name() && !has_address {
                 let text = format!(
                     "the browser is sent to {uri}, and pizauth does not listen at {}",
                     facts.host
@@ -309,6 +313,11 @@ mod tests {
             ("http://localhost:8/", Listening::Somewhere, "is free"),
             ("http://localhost/", at(&[]), "none"),
             ("http://[::1]/", at(&["127.0.0.1:7"]), "[::1]"),
+            (
+                "http://127.0.0.1/",
+                at(&["127.0.0.2:7", "[::1]:7"]),
+                "127.0.0.1",
+            ),
         ];
         for (uri, listening, words) in bad {
             assert_one(&found(uri, Who::Other, &listening, false), Problem, words);

@@ -3,9 +3,10 @@
 //! Knows how providers spell the same scope in two ways: whoever cries wolf is not believed the
 //! next time.
 
-use super::finding::{Area, Finding, shell_word};
+use super::finding::{Area, Finding};
 use super::who::Who;
 use crate::config::Account;
+use crate::shell_word::shell_word;
 
 /// Scopes that say something of the login itself; providers grant them in silence, or under other
 /// names (OpenID Connect Core section 5.4 and 11, Google's userinfo scopes).

@@ -22,6 +22,10 @@ pub(super) fn judge(info: &Result<ServerInfo, ClientError>, config: &str) -> Vec
                     .advise("start it with 'pizauth server'; if it runs, it has another runtime directory: compare XDG_RUNTIME_DIR"),
             ];
         }
+        // These say themselves what to do, and it is not with the server.
+        Err(error @ (ClientError::NobodyAt(_) | ClientError::SocketTooLong(_))) => {
+            return vec![Finding::problem(area, error.to_string())];
+        }
         Err(error) => {
             return vec![
                 Finding::problem(area, error.to_string())
@@ -51,7 +55,20 @@ pub(super) fn judge(info: &Result<ServerInfo, ClientError>, config: &str) -> Vec
         );
         findings.push(Finding::note(area, text));
     }
+    findings.extend(info.keeping_error.as_deref().map(not_kept));
     findings
+}
+
+/// Tokens end with the server, where the user has seen to it that they do not.
+fn not_kept(error: &str) -> Finding {
+    let advice = match error.starts_with("restore_cmd") {
+        true => {
+            "run restore_cmd by hand to see why; to have what was kept, restore it before you log \
+             in: restore_cmd in a pipe to 'pizauth restore'"
+        }
+        false => "run persist_cmd by hand to see why: 'pizauth dump' in a pipe to it",
+    };
+    Finding::problem(Area::Server, error).advise(advice)
 }
 
 /// The server answers, but not this.
@@ -110,6 +127,7 @@ mod tests {
             accounts: 1,
             started_at: String::new(),
             protections: Vec::new(),
+            keeping_error: None,
         }
     }
 
@@ -118,6 +136,18 @@ mod tests {
         assert_one(&judge(&Ok(info(VERSION)), "/c"), Good, "process 7");
         assert_one(&judge(&Ok(info("0.0.9")), "/c")[1..], Note, "--replace");
         assert_one(&judge(&Ok(info(VERSION)), "/d")[1..], Note, "from /c");
+        for (error, advice) in [
+            ("restore_cmd ended with exit status 3", "before you log in"),
+            ("persist_cmd ended with exit status 1", "'pizauth dump'"),
+        ] {
+            let mut info = info(VERSION);
+            info.keeping_error = Some(error.into());
+            let found = judge(&Ok(info), "/c");
+            assert_one(&found[1..], Problem, error);
+            assert!(found[1].advice.as_ref().unwrap().contains(advice));
+        }
+        let forwarded = judge(&Err(ClientError::NobodyAt("/f".into())), "/c");
+        assert_one(&forwarded, Problem, "PIZAUTH_SOCKET");
         let dead = judge(&Err(ClientError::NotRunning), "/c");
         assert_one(&dead, Problem, "pizauth server");
         assert_one(&judge(&Err(ClientError::NoAnswer), "/c"), Problem, "log");

@@ -17,6 +17,7 @@ use crate::secret::SecretText;
 use crate::server::Server;
 use crate::server::provider::{misconfigured, passing};
 use crate::server::replies::{Sought, document, unknown};
+use crate::shell_word::shell_word;
 use crate::vault::answer::{Beginning, LoginEnd, Offered, Returned, Shown, WentWrong};
 
 impl Server {
@@ -110,7 +111,8 @@ impl Server {
             Some(Beginning::Needless(None)) => {
                 return Err(Reply::TryLater(format!(
                     "account '{name}' is logged in, and its token is being refreshed: to log in \
-                     anew all the same, run 'pizauth revoke {name}' first"
+                     anew all the same, run 'pizauth revoke {}' first",
+                    shell_word(name)
                 )));
             }
             Some(Beginning::Exchanging) => {

@@ -278,6 +278,7 @@ impl Server {
             accounts: settings.config.accounts.len(),
             started_at: self.started_at.to_string(),
             protections: self.protections.clone(),
+            keeping_error: self.persister.trouble(),
         }
     }
 

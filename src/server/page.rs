@@ -9,6 +9,7 @@ mod layout;
 mod tests;
 
 use self::layout::{Action, Content, Look, html};
+use crate::shell_word::shell_word;
 
 /// What the browser is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,13 +247,7 @@ fn busy() -> Content<'static> {
 
 /// The command line as it can be pasted into a shell.
 fn command(verb: &str, account: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_-.,:/@%+".contains(c);
-    let end_of_options = if account.starts_with('-') { "-- " } else { "" };
-    if account.chars().all(plain) {
-        return format!("pizauth {verb} {end_of_options}{account}");
-    }
-    let quoted = account.replace('\'', r"'\''");
-    format!("pizauth {verb} {end_of_options}'{quoted}'")
+    format!("pizauth {verb} {}", shell_word(account))
 }
 
 fn head(content: &Content<'_>, nonce: &str, length: usize) -> String {

@@ -1,8 +1,8 @@
 //! Hands the token state to `persist_cmd` after changes, and takes it from `restore_cmd` at start.
 //! Whether it may be handed over is decided in [`crate::vault::keeping`].
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::{self, Moment};
@@ -29,6 +29,10 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_secs(60);
 const LONGEST_RETRY: Duration = Duration::from_secs(3600);
 
+/// What `restore_cmd` leaves behind where it fails.
+const NOT_RESTORED: &str = "the tokens that it should have brought are missing, and persist_cmd is \
+                            not run until there are new ones";
+
 /// What the persister is told.
 enum Signal {
     /// The tokens have changed.
@@ -45,20 +49,58 @@ enum Signal {
     Resume,
 }
 
-/// Where the persister is told something.
+/// Where the persister is told something, and asked how it fares.
 #[derive(Clone)]
-pub(super) struct Persister(Sender<Signal>);
+pub(super) struct Persister {
+    signals: Sender<Signal>,
+    trouble: Trouble,
+}
 
 /// The persister's own end.
-pub(super) struct Inbox(Receiver<Signal>);
+pub(super) struct Inbox {
+    signals: Receiver<Signal>,
+    trouble: Trouble,
+}
+
+/// Why tokens are not kept, for as long as they are not.
+#[derive(Clone, Default)]
+struct Trouble(Arc<Mutex<Option<String>>>);
+
+impl Trouble {
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, trouble: String) {
+        *self.lock() = Some(trouble);
+    }
+
+    fn clear(&self) {
+        *self.lock() = None;
+    }
+}
 
 /// The two ends.
 pub(super) fn new() -> (Persister, Inbox) {
     let (sender, receiver) = channel();
-    (Persister(sender), Inbox(receiver))
+    let trouble = Trouble::default();
+    let inbox = Inbox {
+        signals: receiver,
+        trouble: trouble.clone(),
+    };
+    let persister = Persister {
+        signals: sender,
+        trouble,
+    };
+    (persister, inbox)
 }
 
 impl Persister {
+    /// Why tokens are not kept, where they should be and are not.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().clone()
+    }
+
     pub(super) fn changed(&self) {
         self.tell(Signal::Changed);
     }
@@ -92,7 +134,7 @@ impl Persister {
 
     fn tell(&self, signal: Signal) {
         // The persister listens as long as the process lives.
-        let _ = self.0.send(signal);
+        let _ = self.signals.send(signal);
     }
 }
 
@@ -107,10 +149,9 @@ pub(super) fn restore(server: &Arc<Server>) -> Keeping {
         Ok(report) => log::info!("restore_cmd: {report}"),
         Err(reason) => {
             keeping.restore_failed();
-            server.report(&format!(
-                "restore_cmd {reason}: the tokens that it should have brought are missing, and \
-                 persist_cmd is not run until there are new ones"
-            ));
+            let message = format!("restore_cmd {reason}: {NOT_RESTORED}");
+            server.report(&message);
+            server.persister.trouble.set(message);
         }
     }
     keeping
@@ -151,6 +192,7 @@ struct Work {
     /// The gap before the next try, after a failure.
     retry: Duration,
     paused: bool,
+    trouble: Trouble,
 }
 
 /// Works for as long as the server does.
@@ -162,19 +204,24 @@ pub(super) fn run(server: &Arc<Server>, inbox: &Inbox, keeping: Keeping) {
         latest: now,
         retry: FIRST_RETRY,
         paused: false,
+        trouble: inbox.trouble.clone(),
     };
+    // A server that took over does not know how restore_cmd ended, but that it failed.
+    if keeping.is_unrestored() && inbox.trouble.lock().is_none() {
+        let message = format!("restore_cmd failed: {NOT_RESTORED}");
+        inbox.trouble.set(message);
+    }
     loop {
         let signal = match work.due.filter(|_| !work.paused) {
-            None => inbox.0.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(due) => inbox.0.recv_timeout(due.since(clock::moment())),
+            None => inbox
+                .signals
+                .recv()
+                .map_err(|_| RecvTimeoutError::Disconnected),
+            Some(due) => inbox.signals.recv_timeout(due.since(clock::moment())),
         };
         match signal {
             Ok(Signal::Changed) => work.postpone(),
-            Ok(Signal::Obtained) => {
-                work.keeping.obtained();
-                // The change itself may have been told of, and refused, a moment ago.
-                work.postpone();
-            }
+            Ok(Signal::Obtained) => work.obtained(),
             Ok(Signal::Revoked) => work.keeping.revoked(),
             Ok(Signal::Flush(done)) => {
                 if work.due.is_some() {
@@ -207,10 +254,22 @@ impl Work {
         self.due = Some((now + QUIET).min(self.latest.max(now)));
     }
 
+    fn obtained(&mut self) {
+        if self.keeping.is_unrestored() {
+            self.trouble.clear();
+        }
+        self.keeping.obtained();
+        // The change itself may have been told of, and refused, a moment ago.
+        self.postpone();
+    }
+
     fn keep(&mut self, server: &Server) {
         self.due = None;
         let settings = server.shared.settings();
         let Some(script) = &settings.config.persist_cmd else {
+            if !self.keeping.is_unrestored() {
+                self.trouble.clear();
+            }
             return;
         };
         let snapshot = server.shared.look(Vault::snapshot);
@@ -225,6 +284,7 @@ impl Work {
         match result {
             Ok(()) => {
                 self.keeping.kept(empty);
+                self.trouble.clear();
                 self.retry = FIRST_RETRY;
             }
             Err(reason) => self.failed(server, &reason),
@@ -239,6 +299,7 @@ impl Work {
         } else {
             log::warn!("{message}");
         }
+        self.trouble.set(message);
         self.due = Some(clock::moment() + self.retry);
         self.latest = clock::moment() + LONGEST_DELAY;
         self.retry = (self.retry * 2).min(LONGEST_RETRY);

@@ -179,6 +179,12 @@ impl Redirect {
             Err(BadCallback::NotACallback) if path == "/" && query.is_empty() => {
                 return Answer::Page(Page::Welcome);
             }
+            Err(BadCallback::NotACallback) if is_half_an_answer(query) => {
+                return Answer::Page(Page::BadRequest(
+                    "the provider's answer does not say which login it is of (state), or how that \
+                     ended (code or error)",
+                ));
+            }
             Err(BadCallback::NotACallback) => return Answer::Page(Page::NotFound),
             Err(BadCallback::Repeated(_)) => {
                 return Answer::Page(Page::BadRequest(
@@ -195,6 +201,17 @@ impl Redirect {
             Returned::Accepted(ticket) => Answer::Login(ticket),
         }
     }
+}
+
+/// Whether a provider meant this to be the end of a login: some leave the state out of an error. To
+/// say that no account comes back to this path would lead astray.
+fn is_half_an_answer(query: &str) -> bool {
+    let named = |field: &str| {
+        ["code=", "error=", "state="]
+            .iter()
+            .any(|it| field.starts_with(it))
+    };
+    query.split('&').any(named)
 }
 
 fn local_time(moment: Moment) -> String {
@@ -216,6 +233,16 @@ fn send(stream: Stream, page: &Page) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_an_answer_is_told_from_none() {
+        for query in ["code=x", "error=access_denied", "a=b&state=s"] {
+            assert!(is_half_an_answer(query), "{query}");
+        }
+        for query in ["", "x=code=", "decode=x"] {
+            assert!(!is_half_an_answer(query), "{query}");
+        }
+    }
 
     #[test]
     fn the_word_for_those_who_do_not_speak_https_is_as_long_as_it_says() {

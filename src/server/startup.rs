@@ -163,7 +163,9 @@ fn serve(prepared: Prepared, detaching: Option<Detaching>, verbosity: u8) -> Res
     } else {
         run_startup_cmd(&server);
     }
-    log::info!("ready, with {} accounts", server.facts().accounts);
+    let count = server.facts().accounts;
+    let s = if count == 1 { "" } else { "s" };
+    log::info!("ready, with {count} account{s}");
     // What was restored or taken over went through this thread, which now waits for the end.
     sys::wipe_stack();
     let end = ended.recv().unwrap_or(End::Asked(None));
@@ -293,6 +295,10 @@ fn begin(opened: Opened, detaching: Option<Detaching>, verbosity: u8) -> Result<
         old,
     } = opened;
     if let Some(detaching) = &detaching {
+        // The last moment at which whoever starts the server can be told.
+        if let Some(trouble) = server.persister.trouble() {
+            console::say(&mut io::stderr(), &format!("pizauth: warning: {trouble}"));
+        }
         detaching.prepare(verbosity)?;
     }
     if let Some(taken) = &old {

@@ -35,6 +35,9 @@ pub unsafe fn run_program(
 
 /// Whoever starts a program may have closed its standard descriptors. What it opens itself would
 /// take their place then, and a token be written to a socket.
+///
+/// In the place of standard output comes what cannot be written to: a dump that went nowhere is no
+/// success.
 #[expect(unsafe_code, reason = "numbers that may or may not be descriptors")]
 fn open_standard_descriptors() {
     for number in 0..3 {
@@ -42,7 +45,11 @@ fn open_standard_descriptors() {
         // is free is the one that open gives.
         unsafe {
             if libc::fcntl(number, libc::F_GETFD) == -1 {
-                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+                let access = match number {
+                    libc::STDOUT_FILENO => libc::O_RDONLY,
+                    _ => libc::O_RDWR,
+                };
+                libc::open(c"/dev/null".as_ptr(), access);
             }
         }
     }

@@ -18,6 +18,12 @@ impl Keeping {
         self.unrestored = true;
     }
 
+    /// Whether what `restore_cmd` should have brought is missing, and may still be there.
+    #[must_use]
+    pub const fn is_unrestored(&self) -> bool {
+        self.unrestored
+    }
+
     /// A token was obtained, or the user restored a dump by hand: there is something to keep.
     pub const fn obtained(&mut self) {
         self.unrestored = false;

@@ -19,10 +19,11 @@ use super::super::pasted;
 use super::await_end::{pause, request};
 use super::{ClientError, complain, connection, ended, fail, perform};
 use crate::clock::{self, Moment};
-use crate::console::{self, Stdout, describe, one_line, say};
+use crate::console::{self, Stdout, describe, say};
 use crate::exit::Exit;
 use crate::paths::control_socket;
 use crate::protocol::{LoginOffer, Reply, Request, Status};
+use crate::shell_word::shell_word;
 
 /// How long nothing more may come after the end of a line: a URL that was copied out of several
 /// lines is pasted as several.
@@ -83,7 +84,7 @@ impl From<io::Error> for End {
 
 impl End {
     fn tell(self, account: Option<&str>, err: &mut dyn Write) -> Exit {
-        let account = account.map_or(String::new(), |name| format!(" {}", one_line(name)));
+        let account = account.map_or(String::new(), |name| format!(" {}", shell_word(name)));
         let open = format!("the login stays open: 'pizauth complete{account}' finishes it");
         match self {
             Self::Server(error) => fail(&error, err),

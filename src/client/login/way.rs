@@ -11,8 +11,9 @@ use nix::unistd::gethostname;
 
 use super::super::terminal::can_be_typed_into;
 use crate::cli::LoginOptions;
-use crate::console::one_line;
+use crate::paths::named_socket;
 use crate::protocol::LoginOffer;
+use crate::shell_word::shell_word;
 
 /// The port of an ssh server that nobody needs to name.
 const SSH_PORT: &str = "22";
@@ -47,6 +48,8 @@ pub(super) struct Surroundings {
     pub(super) host: String,
     /// Whether something can be typed in.
     pub(super) terminal: bool,
+    /// Whether the server, and with it the listener, may be on another machine.
+    pub(super) elsewhere: bool,
 }
 
 impl Surroundings {
@@ -55,6 +58,7 @@ impl Surroundings {
         let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         Self {
             terminal: can_be_typed_into(io::stdin().as_fd()),
+            elsewhere: named_socket().is_some(),
             ..Self::of(variable, &host_name.unwrap_or_default())
         }
     }
@@ -70,13 +74,16 @@ impl Surroundings {
                 .and_then(|connection| server(&connection))
                 .unwrap_or_else(|| this_host(host_name)),
             terminal: false,
+            elsewhere: false,
         }
     }
 
     /// Why no browser can be opened here, where that is so.
     pub(super) fn no_browser(&self) -> Option<String> {
         let why = match (self.browser.is_some(), self.ssh, self.display) {
-            (true, ..) | (_, false, true) => return None,
+            (true, ..) => return None,
+            _ if self.elsewhere => "the server may be on another machine (PIZAUTH_SOCKET is set)",
+            (_, false, true) => return None,
             (_, true, _) => "this session is over ssh",
             (_, false, false) => "there is no display",
         };
@@ -91,9 +98,14 @@ impl Surroundings {
         }
     }
 
+    /// The listener's port, where the listener is on this machine.
+    fn port_here(&self, offer: &LoginOffer) -> Option<u16> {
+        offer.redirect_port.filter(|_| !self.elsewhere)
+    }
+
     /// How a browser on another machine reaches the listener.
     pub(super) fn tunnel_line(&self, offer: &LoginOffer) -> String {
-        let Some(port) = offer.redirect_port else {
+        let Some(port) = self.port_here(offer) else {
             return String::new();
         };
         format!(
@@ -106,8 +118,8 @@ impl Surroundings {
 
     /// What to do where nothing can be typed in.
     pub(super) fn elsewhere(&self, offer: &LoginOffer) -> String {
-        let account = one_line(&offer.account);
-        let tunnel = match offer.redirect_port {
+        let account = shell_word(&offer.account);
+        let tunnel = match self.port_here(offer) {
             Some(port) => format!(
                 "on the machine with the browser run first:\n\n    \
                  ssh -L {port}:localhost:{port} {}\n\nor ",
@@ -120,18 +132,23 @@ impl Surroundings {
              'pizauth complete {account}'"
         )
     }
-}
 
-/// What is said before the prompt.
-pub(super) fn how_to_paste(offer: &LoginOffer) -> String {
-    let place = match offer.redirect_port {
-        Some(port) => format!("'localhost:{port}'"),
-        None => "'localhost'".to_owned(),
-    };
-    format!(
-        "in a browser on any machine. After the login it is sent to {place}, which is there on this \
-         machine only:\non another one that page fails, and its address is what to paste here;\n"
-    )
+    /// What is said before the prompt.
+    pub(super) fn how_to_paste(&self, offer: &LoginOffer) -> String {
+        let place = match offer.redirect_port {
+            Some(port) => format!("'localhost:{port}'"),
+            None => "'localhost'".to_owned(),
+        };
+        let machine = match self.elsewhere {
+            true => "the server's",
+            false => "this",
+        };
+        format!(
+            "in a browser on any machine. After the login it is sent to {place}, which is there on \
+             {machine} machine only:\non another one that page fails, and its address is what to \
+             paste here;\n"
+        )
+    }
 }
 
 /// The way that the options say, or else the best that there is.
@@ -254,6 +271,30 @@ mod tests {
     }
 
     #[test]
+    fn a_server_elsewhere_is_not_reached_by_a_browser_here() {
+        let forwarded = Surroundings {
+            elsewhere: true,
+            terminal: true,
+            ..around(&[("DISPLAY", ":0")])
+        };
+        let offer = offer(None, false);
+        assert_eq!(
+            choose(&LoginOptions::default(), &forwarded, &offer),
+            Way::Paste
+        );
+        assert!(forwarded.no_browser().unwrap().contains("PIZAUTH_SOCKET"));
+        assert_eq!(forwarded.tunnel_line(&offer), "");
+        assert!(!forwarded.elsewhere(&offer).contains("ssh"));
+        let how = forwarded.how_to_paste(&offer);
+        assert!(how.contains("the server's machine only"), "{how}");
+        let own = Surroundings {
+            browser: Some("w3m".into()),
+            ..forwarded
+        };
+        assert_eq!(own.no_browser(), None);
+    }
+
+    #[test]
     fn the_ssh_line_is_exact() {
         let cases = [
             (SSH, "192.0.2.2"),
@@ -276,6 +317,10 @@ mod tests {
             assert!(text.contains(&line), "{text}");
             assert!(text.contains("'pizauth complete work'"), "{text}");
         }
+        let mut spaced = offer(None, false);
+        spaced.account = "work mail".into();
+        let text = around(&[SSH]).elsewhere(&spaced);
+        assert!(text.contains("'pizauth complete 'work mail''"), "{text}");
         assert_eq!(this_host(""), "HOST");
         assert_eq!(this_host("a b"), "HOST");
     }

@@ -153,6 +153,18 @@ pub(super) fn redirect(text: &str) -> Result<RedirectUri, Fault> {
             format!("has the scheme {}", quoted(&scheme)),
             "pizauth listens for http and https, for example \"http://localhost/\"",
         ),
+        BadRedirectUri::NoPort => fault(
+            "names port 0",
+            "leave the port out: that of the listener is put in",
+        ),
+        BadRedirectUri::NotLoopback(host)
+            if host.parse::<IpAddr>().is_ok_and(|it| it.is_loopback()) =>
+        {
+            fault(
+                "points to an address where pizauth does not listen",
+                "its host must be localhost, 127.0.0.1 or [::1]",
+            )
+        }
         BadRedirectUri::NotLoopback(_) => fault(
             "points to another machine",
             "its host must be localhost, 127.0.0.1 or [::1]",

@@ -29,7 +29,11 @@ fn bind_at(option: &str, address: SocketAddr) -> io::Result<Vec<TcpListener>> {
     let listener = TcpListener::bind(address).map_err(|error| {
         io::Error::new(
             error.kind(),
-            format!("{option} cannot have {address}: {}", describe(&error)),
+            format!(
+                "{option} cannot have {address}: {}{}",
+                describe(&error),
+                remedy(&error)
+            ),
         )
     })?;
     let other = sibling(listener.local_addr()?);
@@ -37,6 +41,15 @@ fn bind_at(option: &str, address: SocketAddr) -> io::Result<Vec<TcpListener>> {
     let sibling = TcpListener::bind(other)
         .inspect_err(|error| log::info!("not listening at {other}: {error}"));
     Ok([listener].into_iter().chain(sibling.ok()).collect())
+}
+
+/// What to do where an address cannot be had.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => ": choose another port, or end the program that listens there",
+        io::ErrorKind::PermissionDenied => ": choose a port from 1024 on",
+        _ => "",
+    }
 }
 
 fn bind_free_port() -> io::Result<Vec<TcpListener>> {
