@@ -6,6 +6,7 @@ mod ast;
 mod check;
 mod default;
 mod diagnostic;
+pub mod endpoint;
 mod error;
 mod grammar;
 mod hide;

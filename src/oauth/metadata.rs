@@ -10,8 +10,8 @@ use url::Url;
 
 use super::answer::{self, Member, Shape};
 use super::{printable, verdict};
-use crate::config::redirect_uri::is_loopback;
-use crate::config::{Dialect, Issuer};
+use crate::config::endpoint::BadUri;
+use crate::config::{self, Dialect, Issuer};
 use crate::oauth::token::Answer;
 
 /// Far more than any provider lists; scopes are the most, a few hundred.
@@ -248,28 +248,20 @@ impl Document {
 /// # Errors
 /// What is wrong with it, safe to print.
 fn endpoint(name: &str, text: &str) -> Result<Url, String> {
-    let wrong = |why: &str| Err(format!("{name} '{}' {why}", printable::text(text)));
-    // The parser would mend these in silence.
-    let is_mended = |byte: u8| !byte.is_ascii_graphic() || byte == b'\\';
-    let Some(url) = Url::parse(text)
-        .ok()
-        .filter(|_| !text.bytes().any(is_mended))
-    else {
-        return wrong("is not a URL");
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(url.host()) => {}
-        "http" => return wrong("would be asked without encryption"),
-        _ => return wrong("is not a URL with https"),
-    }
-    if url.fragment().is_some() {
-        return wrong("has a fragment");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return wrong("has a user's name or password in it");
-    }
-    Ok(url)
+    config::endpoint::endpoint(text).map_err(|bad| {
+        let why = match bad {
+            BadUri::Unencrypted => "would be asked without encryption",
+            BadUri::Scheme(_) => "is not a URL with https",
+            BadUri::Fragment => "has a fragment",
+            BadUri::Credentials => "has a user's name or password in it",
+            BadUri::Blanks
+            | BadUri::NoScheme
+            | BadUri::NoHost(_)
+            | BadUri::International
+            | BadUri::NotAUri(_) => "is not a URL",
+        };
+        format!("{name} '{}' {why}", printable::text(text))
+    })
 }
 
 /// Whether `came` is what Microsoft calls the issuer that it also knows as `written`: one part of

@@ -5,6 +5,7 @@ use url::Url;
 
 use super::super::ast;
 use super::block::Block;
+use super::endpoints::{auth_uri, device_uri, grant, revoke_uri, token_uri};
 use super::listeners::Redirect;
 use super::options::{Key, Place};
 use super::values::Method;
@@ -83,57 +84,10 @@ fn refresh_policy(globals: &Block, account: &Block) -> RefreshPolicy {
     }
 }
 
-/// How tokens are come by; `None` where that cannot be told.
-pub(super) fn grant(block: &Block) -> Option<GrantType> {
-    if block.mentions(Key::Grant) || block.meant(Key::Grant) {
-        return block.grant();
-    }
-    Some(GrantType::AuthorizationCode)
-}
-
-/// The preset, where it is what knows the endpoints: an issuer that is named has them itself.
-fn endpoints(block: &Block) -> Option<&Provider> {
-    block
-        .provider()
-        .filter(|_| !block.mentions(Key::Issuer) && !block.meant(Key::Issuer))
-}
-
-/// The same, for endpoints that are sent tokens and secrets: those of an account whose token
-/// endpoint is somewhere else are nobody's business here.
-fn same_server(block: &Block) -> Option<&Provider> {
-    let provider = endpoints(block)?;
-    let written = block.endpoint(Key::TokenUri);
-    let is_elsewhere = written.is_some_and(|written| {
-        let known = provider.token_uri();
-        known.is_none_or(|known| known.origin() != written.origin())
-    });
-    (!is_elsewhere).then_some(provider)
-}
-
-/// The device authorisation endpoint, where it is written down here or in the preset.
-pub(super) fn device_uri(block: &Block) -> Option<Url> {
-    let written = block.endpoint(Key::DeviceUri).cloned();
-    written.or_else(|| same_server(block)?.device_uri())
-}
-
-fn revoke_uri(block: &Block) -> Option<Url> {
-    let written = block.endpoint(Key::RevokeUri).cloned();
-    written.or_else(|| same_server(block)?.revoke_uri())
-}
-
-fn auth_uri(block: &Block, grant: GrantType) -> Option<Url> {
-    let written = block.endpoint(Key::AuthUri).cloned();
-    // Without a browser that comes back it means nothing, and what means nothing must not decide
-    // whether a token is kept.
-    let preset = || endpoints(block).filter(|_| grant == GrantType::AuthorizationCode);
-    written.or_else(|| preset()?.auth_uri())
-}
-
 fn authority(block: &mut Block) -> Option<Authority> {
     let grant = grant(block)?;
     let auth_uri = auth_uri(block, grant);
-    let token_uri = block.endpoint(Key::TokenUri).cloned();
-    let token_uri = token_uri.or_else(|| endpoints(block)?.token_uri());
+    let token_uri = token_uri(block);
     let issuer = issuer(block, auth_uri.as_ref());
     if !issuer.as_ref().is_some_and(|issuer| issuer.discovery) {
         token_uri.as_ref()?;

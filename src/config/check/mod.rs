@@ -4,6 +4,7 @@
 
 mod account;
 mod block;
+mod endpoints;
 mod files;
 mod listeners;
 pub(super) mod options;

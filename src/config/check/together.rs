@@ -5,8 +5,8 @@ use cfgrammar::Span;
 
 use super::super::diagnostic::{Diagnostic, quoted};
 use super::Context;
-use super::account::{device_uri, grant};
 use super::block::Block;
+use super::endpoints::{device_uri, grant};
 use super::options::Key;
 use super::values::Method;
 use crate::config::providers::{self, Provider};

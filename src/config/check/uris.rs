@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use url::{ParseError, Url};
+use url::Url;
 
 use super::super::diagnostic::quoted;
-use super::super::redirect_uri::{BadRedirectUri, is_loopback};
+use super::super::endpoint::{BadUri, absolute, endpoint};
+use super::super::redirect_uri::BadRedirectUri;
 use super::super::{Issuer, Listen, RedirectUri};
 
 /// Why a text is not what it should be.
@@ -35,37 +36,39 @@ impl Fault {
     }
 }
 
-/// An absolute URI, written out in full. The `url` crate would mend much in silence that a
-/// person would rather hear of.
-fn absolute(text: &str, example: &str) -> Result<Url, Fault> {
-    if text.contains(|character: char| character.is_whitespace() || character == '\\') {
-        return Err(fault(
-            "is not a URI",
-            "a URI has neither spaces nor backslashes",
-        ));
-    }
-    let (scheme, rest) = text.split_once(':').unwrap_or_default();
-    if scheme.is_empty() {
-        return Err(fault(
+/// A bad URI in words; `example` is a good one.
+fn fault_in(bad: BadUri, example: &str) -> Fault {
+    match bad {
+        BadUri::Blanks => fault("is not a URI", "a URI has neither spaces nor backslashes"),
+        BadUri::NoScheme => fault(
             "is not a URI",
             format!("write it in full, for example {example}"),
-        ));
-    }
-    if matches!(scheme, "http" | "https") && (!rest.starts_with("//") || rest.starts_with("///")) {
-        return Err(fault(
+        ),
+        BadUri::NoHost(scheme) => fault(
             "is not a URI",
             format!("'//' and a host follow '{scheme}:'"),
-        ));
-    }
-    Url::parse(text).map_err(|error| match error {
-        ParseError::IdnaError => fault(
+        ),
+        BadUri::NotAUri(why) => fault("is not a URI", why),
+        BadUri::International => fault(
             "has no host that can be looked up",
             "spell its host in ASCII",
         )
         .note("the ASCII form of an international name begins with 'xn--': a browser shows it")
         .note("a letter of another script can look like one of ours, and the host be another's"),
-        error => fault("is not a URI", error.to_string()),
-    })
+        BadUri::Unencrypted => fault("would be sent without encryption", "use https")
+            .note("http is accepted for a host on this machine only, such as localhost"),
+        BadUri::Scheme(scheme) => {
+            let title = format!("has the scheme {}", quoted(&scheme));
+            fault(title, "an endpoint's scheme is https")
+        }
+        BadUri::Fragment => fault("has a fragment", "take out '#' and what follows it"),
+        BadUri::Credentials => {
+            let label = "take out what is before '@'";
+            fault("has a user's name or password in it", label).note(
+                "whom to log in as is said by 'login_hint'; the client's own secret by 'client_secret'",
+            )
+        }
+    }
 }
 
 /// Endpoints that proved good. Accounts often share them.
@@ -78,39 +81,11 @@ impl Endpoints {
         if let Some(seen) = self.0.get(&text) {
             return Ok(seen.clone());
         }
-        let url = at_provider(&text, "\"https://example.com/oauth2/authorize\"")?;
+        let example = "\"https://example.com/oauth2/authorize\"";
+        let url = endpoint(&text).map_err(|bad| fault_in(bad, example))?;
         self.0.insert(text, url.clone());
         Ok(url)
     }
-}
-
-fn at_provider(text: &str, example: &str) -> Result<Url, Fault> {
-    let url = absolute(text, example)?;
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(url.host()) => {}
-        "http" => {
-            return Err(fault("would be sent without encryption", "use https")
-                .note("http is accepted for a host on this machine only, such as localhost"));
-        }
-        scheme => {
-            let title = format!("has the scheme {}", quoted(scheme));
-            return Err(fault(title, "an endpoint's scheme is https"));
-        }
-    }
-    if url.fragment().is_some() {
-        return Err(fault("has a fragment", "take out '#' and what follows it"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(fault(
-            "has a user's name or password in it",
-            "take out what is before '@'",
-        )
-        .note(
-            "whom to log in as is said by 'login_hint'; the client's own secret by 'client_secret'",
-        ));
-    }
-    Ok(url)
 }
 
 /// The end of an address that tells of an issuer (RFC 8414 section 3, OpenID Connect Discovery).
@@ -118,7 +93,8 @@ const WELL_KNOWN: &str = "/.well-known/";
 
 /// RFC 8414 section 2: an endpoint's URI without a query. It is compared as it is written.
 pub(super) fn issuer(text: String) -> Result<Issuer, Fault> {
-    let uri = at_provider(&text, "\"https://example.com\"")?;
+    let example = "\"https://example.com\"";
+    let uri = endpoint(&text).map_err(|bad| fault_in(bad, example))?;
     if uri.query().is_some() {
         return Err(fault("has a query", "take out '?' and what follows it")
             .note("an issuer's identifier has none (RFC 8414, section 2)"));
@@ -137,16 +113,17 @@ pub(super) fn issuer(text: String) -> Result<Issuer, Fault> {
 
 /// RFC 8707 section 2: an absolute URI without a fragment. It is sent as it is written.
 pub(super) fn resource(text: String) -> Result<String, Fault> {
-    let url = absolute(&text, "\"https://example.com/\"")?;
+    let fault = |bad| fault_in(bad, "\"https://example.com/\"");
+    let url = absolute(&text).map_err(fault)?;
     if url.fragment().is_some() {
-        return Err(fault("has a fragment", "take out '#' and what follows it"));
+        return Err(fault(BadUri::Fragment));
     }
     Ok(text)
 }
 
 /// RFC 8252 section 7.3: where the browser comes back to.
 pub(super) fn redirect(text: &str) -> Result<RedirectUri, Fault> {
-    absolute(text, "\"http://localhost/\"")?;
+    absolute(text).map_err(|bad| fault_in(bad, "\"http://localhost/\""))?;
     RedirectUri::parse(text).map_err(|bad| match bad {
         BadRedirectUri::NotAUri(why) => fault("is not a URI", why),
         BadRedirectUri::Scheme(scheme) => fault(

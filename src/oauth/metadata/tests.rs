@@ -244,6 +244,11 @@ fn endpoints_are_held_to_the_rules() {
             ),
             (r#""/token""#, "'/token' is not a URL"),
             (r#""https://""#, "'https://' is not a URL"),
+            (r#""https:a.example""#, "'https:a.example' is not a URL"),
+            (
+                r#""https:///a.example""#,
+                "'https:///a.example' is not a URL",
+            ),
             (
                 r#""https://a.example/ b""#,
                 "'https://a.example/ b' is not a URL",
