@@ -46,6 +46,8 @@ fn wait_until_writable(file: impl AsFd) -> io::Result<()> {
 pub fn document(text: &str, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Exit::Done,
+        // Who read it has had enough, as `head` has after ten lines: that is no news to anybody.
+        Err(failure) if failure.kind() == io::ErrorKind::BrokenPipe => Exit::Error,
         Err(failure) => {
             let why = match failure.raw_os_error() {
                 Some(number) if number == Errno::EBADF as i32 => "it is closed".to_owned(),

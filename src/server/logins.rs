@@ -110,8 +110,8 @@ impl Server {
             }
             Some(Beginning::Needless(None)) => {
                 return Err(Reply::TryLater(format!(
-                    "account '{name}' is logged in, and its token is being refreshed: to log in \
-                     anew all the same, run 'pizauth revoke {}' first",
+                    "account '{name}' is logged in, but has no token at the moment ('pizauth \
+                     status' says why): to log in anew all the same, run 'pizauth revoke {}' first",
                     shell_word(name)
                 )));
             }
