@@ -257,7 +257,7 @@ fn assert_endpoint(endpoint: &Url) {
 fn issuer(identifier: &str) -> Option<Issuer> {
     Some(Issuer {
         identifier: identifier.into(),
-        uri: Url::parse(identifier).ok()?,
+        uri: config::endpoint::parse(identifier).ok()?,
         discovery: true,
     })
 }

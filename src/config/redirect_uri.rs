@@ -4,7 +4,9 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use url::{Host, Url};
+use url::Host;
+
+use super::endpoint::{self, is_loopback};
 
 /// A redirect URI (RFC 8252 section 7.3): http or https on a loopback host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +45,8 @@ impl RedirectUri {
     /// # Errors
     /// Where `text` is not an http or https URI on a loopback host, or has a fragment or credentials.
     pub fn parse(text: &str) -> Result<Self, BadRedirectUri> {
-        let url = Url::parse(text).map_err(|error| BadRedirectUri::NotAUri(error.to_string()))?;
+        let url =
+            endpoint::parse(text).map_err(|error| BadRedirectUri::NotAUri(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(BadRedirectUri::Scheme(url.scheme().into()));
         }
@@ -115,21 +118,6 @@ fn is_listened_at(host: Option<Host<&str>>) -> bool {
     match host {
         Some(Host::Ipv4(address)) => address == Ipv4Addr::LOCALHOST,
         other => is_loopback(other),
-    }
-}
-
-/// Whether a host is this machine, by name or by address.
-#[must_use]
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "it is what `Url::host` returns, and as cheap as a reference"
-)]
-pub fn is_loopback(host: Option<Host<&str>>) -> bool {
-    match host {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

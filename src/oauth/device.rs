@@ -5,14 +5,12 @@
 
 use std::time::Duration;
 
-use url::Url;
-
 use super::answer::{self, Member, Members, Shape};
 use super::printable;
 use super::token::{self, Answer, Failure, FailureKind, Grant, TokenRequest};
 use super::verdict::{self, Cause, Fault};
 use crate::clock::Timestamp;
-use crate::config::{Authority, Dialect};
+use crate::config::{Authority, Dialect, endpoint};
 use crate::oauth::client::Authentication;
 use crate::secret::DeviceCode;
 
@@ -255,7 +253,7 @@ fn readable_code(raw: &str) -> Result<String, Fault> {
 /// `raw` as a browser reads it, if that leads to a web page: written in ASCII, with names of hosts
 /// in other scripts spelled out, so that it looks like nothing but what it is.
 fn web_address(raw: &str) -> Option<String> {
-    let url = Url::parse(raw.trim()).ok()?;
+    let url = endpoint::parse(raw.trim()).ok()?;
     let is_web = matches!(url.scheme(), "http" | "https");
     // What stands before an '@' is there to be taken for the host.
     let is_plain = url.username().is_empty() && url.password().is_none();

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use rand::TryRng;
 use rand::rngs::SysRng;
-use url::Url;
 use zeroize::Zeroizing;
 
-use crate::config::{Account, GrantType};
+use crate::config::{Account, GrantType, endpoint};
 use crate::oauth::authorize::{AuthorizationRequest, BadCallback, Callback, Entropy};
 use crate::oauth::endpoints::Endpoints;
 use crate::oauth::token::Failure;
@@ -233,7 +232,7 @@ impl Server {
 
 /// Whether it is https, its path and its query, as a browser would send them.
 pub(crate) fn taken_apart(url: &str) -> Option<(bool, String, Zeroizing<String>)> {
-    let url = Url::parse(url.trim()).ok()?;
+    let url = endpoint::parse(url.trim()).ok()?;
     let query = Zeroizing::new(url.query()?.to_owned());
     Some((url.scheme() == "https", url.path().to_owned(), query))
 }

@@ -5,7 +5,7 @@
 use url::Host;
 
 use super::stream::HANDSHAKE;
-use crate::config::redirect_uri::is_loopback;
+use crate::config::endpoint::{is_loopback, parse_host};
 use crate::server::intake::Framing;
 use crate::server::page::Page;
 
@@ -71,7 +71,7 @@ fn is_loopback_authority(authority: &str) -> bool {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => authority,
     };
-    Host::parse(host).is_ok_and(|host| match host {
+    parse_host(host).is_ok_and(|host| match host {
         Host::Domain(name) => is_loopback(Some(Host::Domain(name.as_str()))),
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),

@@ -70,8 +70,8 @@ export const clientCredentials = {
       const { code, stderr } = await pizauth.run('refresh', 'robot');
       mustEqual(code, EXIT.done, `exit code of refresh (it said ${JSON.stringify(stderr)})`);
       mustEqual(store.asked, 2, 'how often the command was run');
-      const answers = provider.requests.slice(-2).map(({ error, status }) => error ?? status);
-      mustEqual(answers.join(), 'invalid_client,200', 'answers of the token endpoint');
+      const answers = provider.requests.slice(before).map(({ error, status }) => error ?? status);
+      mustEqual(answers.join(), '200', 'answers of the token endpoint');
     });
 
     await stage.check('it changes at the provider first: told as invalid_client, and right once the command has it', async () => {
@@ -170,14 +170,16 @@ export const secretFromCommand = {
     });
 
     await stage.check('it changes while the browser is away: the code is exchanged with the new one', async () => {
+      // That lets go of the first one.
       await pizauth.run('revoke', 'browsing');
       const url = await pizauth.askForLogin('browsing');
+      const before = provider.requests.length;
       change('second');
       const page = await person.authorise(url);
       mustEqual(page.status, 200, 'HTTP status');
       await mustBeActive(provider, await pizauth.token('browsing'));
-      const answers = provider.requests.slice(-2).map(({ error, status }) => error ?? status);
-      mustEqual(answers.join(), 'invalid_client,200', 'answers of the token endpoint');
+      const answers = provider.requests.slice(before).map(({ error, status }) => error ?? status);
+      mustEqual(answers.join(), '200', 'answers of the token endpoint');
     });
 
     await stage.check('it changes while the code is typed in: the login goes on with the new one', async () => {
