@@ -26,6 +26,10 @@ fn retry_after_is_honoured() {
     refresh(&provider, &user, busy).expect(4);
     let tries = provider.wait_for_refreshes(2);
     assert!(tries[1].at - start >= Duration::from_millis(2900));
+    // It has come, but its answer may not be there yet: who asks until then is told of this one.
+    wait_until("it is answered", || {
+        user.token("a") == provider.last_token()
+    });
 
     let seconds_to_next = || {
         let next = user.status("a")["next_refresh_at"]
