@@ -12,6 +12,7 @@ mod alarm;
 mod alarm_elsewhere;
 mod begin;
 mod confine;
+mod large;
 mod locked;
 mod memory;
 mod terminal;

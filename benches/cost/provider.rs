@@ -14,9 +14,9 @@ pub(crate) struct Provider {
     state: Arc<State>,
 }
 
-#[derive(Default)]
 struct State {
     delay: AtomicU64,
+    lifetime: AtomicU64,
     answered: AtomicUsize,
 }
 
@@ -24,7 +24,11 @@ impl Provider {
     pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(State::default());
+        let state = Arc::new(State {
+            delay: AtomicU64::new(0),
+            lifetime: AtomicU64::new(3600),
+            answered: AtomicUsize::new(0),
+        });
         let shared = Arc::clone(&state);
         let accept = move || {
             for stream in listener.incoming().flatten() {
@@ -46,6 +50,11 @@ impl Provider {
         self.state.delay.store(milliseconds, Ordering::Relaxed);
     }
 
+    /// How long tokens live that it gives from now on.
+    pub(crate) fn lifetime(&self, seconds: u64) {
+        self.state.lifetime.store(seconds, Ordering::Relaxed);
+    }
+
     /// How many requests have been answered.
     pub(crate) fn answered(&self) -> usize {
         self.state.answered.load(Ordering::Relaxed)
@@ -63,8 +72,9 @@ fn answer(mut stream: TcpStream, state: &State) {
     }
     thread::sleep(Duration::from_millis(state.delay.load(Ordering::Relaxed)));
     let number = state.answered.fetch_add(1, Ordering::Relaxed);
+    let lifetime = state.lifetime.load(Ordering::Relaxed);
     let body = format!(
-        r#"{{"access_token":"access-{number:057}","token_type":"Bearer","expires_in":3600,"refresh_token":"refresh-{number}"}}"#
+        r#"{{"access_token":"access-{number:057}","token_type":"Bearer","expires_in":{lifetime},"refresh_token":"refresh-{number}"}}"#
     );
     let _ = write!(
         stream,

@@ -55,15 +55,19 @@ fn line(rest: &str) -> usize {
 
 /// A string, or what there is of one on its line.
 fn string(rest: &[u8]) -> (u8, usize) {
+    let special = |byte: &u8| matches!(byte, b'"' | b'\n' | b'\\');
     let mut at = 1;
     loop {
+        at += rest[at..]
+            .iter()
+            .position(special)
+            .unwrap_or(rest.len() - at);
         match rest.get(at) {
             Some(b'"') => return (is::N_STRING, at + 1),
-            None | Some(b'\n') => return (is::N_UNTERMINATED, at),
             Some(b'\\') if matches!(rest.get(at + 1), None | Some(b'\n')) => at += 1,
             // Where the escaped character has several bytes, none of the others is special.
             Some(b'\\') => at += 2,
-            Some(_) => at += 1,
+            _ => return (is::N_UNTERMINATED, at),
         }
     }
 }
@@ -111,36 +115,48 @@ fn word_or_stray(rest: &str) -> (u8, usize) {
 /// inside: URLs and paths without quotes are reported as one word.
 fn word(rest: &str) -> usize {
     let mut at = usize::from(rest.starts_with('/'));
-    match in_word(rest, at) {
+    match run(rest, at) {
         0 => return 0,
         first => at += first,
     }
     loop {
         if rest.as_bytes()[at..].starts_with(b"://") {
             at += "://".len();
+            at += run(rest, at);
             continue;
         }
         let separator = usize::from(matches!(rest.as_bytes().get(at), Some(b':' | b'/')));
-        match in_word(rest, at + separator) {
+        match run(rest, at + separator) {
             0 => return at,
             length => at += separator + length,
         }
     }
 }
 
-/// How many bytes the character at `at` has, if words are made of such.
-fn in_word(rest: &str, at: usize) -> usize {
-    match rest.as_bytes().get(at) {
-        None | Some(0..=b' ' | 0x7f) => 0,
-        Some(b'"' | b'\'' | b'#' | b'=' | b';' | b',' | b':' | b'/' | b'\\') => 0,
-        Some(b'{' | b'}' | b'[' | b']') => 0,
-        Some(0..0x80) => 1,
-        Some(_) => {
-            let character = rest[at..].chars().next();
-            let allowed = character.filter(|character| !OPENING.contains(character));
-            allowed.map_or(0, char::len_utf8)
-        }
-    }
+/// How many bytes there are at `at` of characters that words are made of.
+fn run(rest: &str, at: usize) -> usize {
+    let rest = &rest[at..];
+    let ends_word = |character| {
+        matches!(
+            character,
+            '\0'..=' '
+                | '\u{7f}'
+                | '"'
+                | '\''
+                | '#'
+                | '='
+                | ';'
+                | ','
+                | ':'
+                | '/'
+                | '\\'
+                | '{'
+                | '}'
+                | '['
+                | ']'
+        ) || OPENING.contains(&character)
+    };
+    rest.find(ends_word).unwrap_or(rest.len())
 }
 
 fn kind_of_word(word: &str) -> u8 {

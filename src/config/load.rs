@@ -5,8 +5,6 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use zeroize::Zeroizing;
-
 use super::Config;
 use super::check::{self, Directories, Source};
 use super::diagnostic::{Lines, Report};
@@ -15,6 +13,7 @@ use super::syntax;
 use super::tokens::Tokens;
 use super::trust;
 use crate::files;
+use crate::sys::WipedBytes;
 
 /// The largest file that is read, in MiB: far more than tens of thousands of accounts take, and
 /// little enough that a device or a log named by mistake does no harm.
@@ -78,7 +77,7 @@ pub(super) fn parse_in(
     let parsed = syntax::parse(text, &lines, &tokens);
     let mut mistakes = std::mem::take(&mut tokens.mistakes);
     mistakes.extend(parsed.mistakes);
-    let checked = match &parsed.file {
+    let checked = match parsed.file {
         Some(file) => {
             let source = Source {
                 text,
@@ -107,7 +106,7 @@ fn problem(error: &std::io::Error) -> FileProblem {
     }
 }
 
-fn read(file: &File) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
+fn read(file: &File) -> Result<WipedBytes, FileProblem> {
     let problem = |error: std::io::Error| problem(&error);
     let metadata = file.metadata().map_err(problem)?;
     trust::check(&metadata)?;
@@ -117,7 +116,7 @@ fn read(file: &File) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
     }
     // With room for all of it from the start, so that growing leaves no copies of secrets behind.
     let size = usize::try_from(metadata.len().min(limit)).unwrap_or(0);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
+    let mut bytes = WipedBytes::with_capacity(size + 1);
     file.take(limit + 1)
         .read_to_end(&mut bytes)
         .map_err(problem)?;

@@ -3,22 +3,24 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use url::Host;
 
 use super::endpoint::{self, is_loopback};
 
-/// A redirect URI (RFC 8252 section 7.3): http or https on a loopback host.
+/// A redirect URI (RFC 8252 section 7.3): http or https on a loopback host. Thousands of accounts
+/// share the one that holds by default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedirectUri {
     /// As written, up to where a port belongs.
-    head: String,
+    head: Arc<str>,
     /// The port, where the URI names one.
     port: Option<u16>,
     /// As written, from the path on.
-    tail: String,
+    tail: Arc<str>,
     /// The path of a request that comes back to this URI; never empty.
-    path: String,
+    path: Arc<str>,
     is_https: bool,
 }
 

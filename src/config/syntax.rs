@@ -4,9 +4,9 @@
 
 use std::collections::HashSet;
 
-use cfgrammar::{NewlineCache, Span};
-use lrlex::{DefaultLexeme, DefaultLexerTypes, LRLexError, LRNonStreamingLexer};
-use lrpar::{LexParseError, Lexeme as _, ParseError, ParseRepair};
+use cfgrammar::Span;
+use lrlex::{DefaultLexeme, DefaultLexerTypes, LRLexError};
+use lrpar::{LexParseError, Lexeme as _, Lexer, NonStreamingLexer, ParseError, ParseRepair};
 
 use super::ast::File;
 use super::diagnostic::{Diagnostic, Lines, quoted};
@@ -66,11 +66,11 @@ impl Damage {
 
 /// Parses what was read of `text`.
 pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens<'_>) -> Syntax {
-    let given: Vec<Result<_, LRLexError>> = tokens.tokens.iter().copied().map(Ok).collect();
-    // The parser never asks for lines: they are kept in `lines`.
-    let lexer: LRNonStreamingLexer<'_, '_, DefaultLexerTypes<u8>> =
-        LRNonStreamingLexer::new(text, given, NewlineCache::new());
-    let (file, errors) = is::parse(&lexer);
+    let (file, errors) = is::parse(&Given {
+        text,
+        lines,
+        tokens: &tokens.tokens,
+    });
     let mut reporter = Reporter {
         text,
         lines,
@@ -97,6 +97,44 @@ pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens<'_>) -> Syntax {
         file,
         mistakes,
         damage: Damage::new(damage),
+    }
+}
+
+/// What the parser is given.
+struct Given<'s> {
+    text: &'s str,
+    lines: &'s Lines,
+    tokens: &'s [DefaultLexeme<u8>],
+}
+
+impl Lexer<DefaultLexerTypes<u8>> for Given<'_> {
+    fn iter<'a>(&'a self) -> Box<dyn Iterator<Item = Result<DefaultLexeme<u8>, LRLexError>> + 'a> {
+        Box::new(self.tokens.iter().copied().map(Ok))
+    }
+}
+
+/// For grammars whose actions look at the text: this one's do not.
+impl<'s> NonStreamingLexer<'s, DefaultLexerTypes<u8>> for Given<'s> {
+    fn span_str(&self, span: Span) -> &'s str {
+        &self.text[span.start()..span.end()]
+    }
+
+    fn span_lines_str(&self, span: Span) -> &'s str {
+        let (first, last) = (
+            self.lines.number(span.start()),
+            self.lines.number(span.end()),
+        );
+        let start = self.lines.range(first, self.text).start;
+        &self.text[start..self.lines.range(last, self.text).end]
+    }
+
+    fn line_col(&self, span: Span) -> ((usize, usize), (usize, usize)) {
+        let place = |at| {
+            let line = self.lines.number(at);
+            let start = self.lines.range(line, self.text).start;
+            (line, self.text[start..at].chars().count() + 1)
+        };
+        (place(span.start()), place(span.end()))
     }
 }
 

@@ -10,6 +10,9 @@ use super::grammar as is;
 use super::hide::Hidden;
 use super::lexer;
 
+/// Most files have fewer tokens than one for so many bytes: room for them is made at once.
+const BYTES_A_TOKEN: usize = 8;
+
 /// What was read of a file's text.
 pub(super) struct Tokens<'s> {
     /// Without comments and stray characters; each is well-formed or was reported.
@@ -24,7 +27,7 @@ impl<'s> Tokens<'s> {
     pub(super) fn read(text: &'s str) -> Self {
         let mut mender = Mender {
             text,
-            tokens: Vec::new(),
+            tokens: Vec::with_capacity(text.len() / BYTES_A_TOKEN),
             mistakes: Vec::new(),
             stray_end: usize::MAX,
         };

@@ -12,7 +12,7 @@ pub fn give_memory_back() {
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "mallopt has no safe wrapper")]
 fn limit_malloc() {
-    /// Larger blocks are the system's own. By itself glibc raises this with each one that is freed.
+    /// By itself glibc raises this with each large block that is freed, and with it how much it keeps.
     const LARGE: i32 = 256 * 1024;
     /// By itself glibc has up to eight for each processor, each with its own remains.
     const ARENAS: i32 = 2;

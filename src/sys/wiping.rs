@@ -2,12 +2,15 @@
 //!
 //! Secrets pass through buffers of libraries that do not wipe them: TLS records, HTTP, JSON. Whoever
 //! frees a buffer leaves what was in it behind, for as long as nothing else happens to be put there.
+//! A large block goes back to the system as a whole, which wipes it.
 
 #![expect(unsafe_code, reason = "this is about raw memory")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::arch::asm;
 use std::ops::{Deref, DerefMut};
+
+use super::large;
 
 /// The system's allocator, which gets everything back wiped.
 #[derive(Debug)]
@@ -17,34 +20,49 @@ pub struct Wiping;
 // size, before it is given back.
 unsafe impl GlobalAlloc for Wiping {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if large::is_large(layout) {
+            return large::map(layout.size());
+        }
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if large::is_large(layout) {
+            return large::map(layout.size());
+        }
         // SAFETY: as the caller promises.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller gives back a block of this layout, which nobody uses any more.
+        // SAFETY: the caller gives back a block of this layout, which nobody uses any more; and its
+        // layout alone says where it is from.
         unsafe {
+            if large::is_large(layout) {
+                return large::unmap(block, layout.size());
+            }
             wipe(block, layout.size());
             System.dealloc(block, layout);
         }
     }
 
-    /// Moves each time: the system's own way would leave the old block behind as it is.
+    /// Moves each time, but for large blocks: the system's own way would leave the old block behind
+    /// as it is.
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: the caller promises that `size` is not zero and fits this alignment; the new
         // block is another one than the old, and both have as many bytes as are copied.
         unsafe {
-            let larger = System.alloc(Layout::from_size_align_unchecked(size, layout.align()));
-            if !larger.is_null() {
-                larger.copy_from_nonoverlapping(block, layout.size().min(size));
+            let wanted = Layout::from_size_align_unchecked(size, layout.align());
+            if large::is_large(layout) && large::is_large(wanted) {
+                return large::resize(block, layout.size(), size);
+            }
+            let moved = self.alloc(wanted);
+            if !moved.is_null() {
+                moved.copy_from_nonoverlapping(block, layout.size().min(size));
                 self.dealloc(block, layout);
             }
-            larger
+            moved
         }
     }
 }
@@ -206,6 +224,32 @@ mod tests {
             let block = Wiping.realloc(block, layout, 10);
             assert_eq!(std::slice::from_raw_parts(block, 10), [7; 10]);
             Wiping.dealloc(block, Layout::from_size_align(10, 8).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_block_that_becomes_large_and_small_again_keeps_what_is_in_it() {
+        let sizes = [100, 300_000, 5_000_000, 262_144, 262_143, 600_000, 50];
+        let mut layout = Layout::from_size_align(10, 8).unwrap();
+        // SAFETY: each block is used within its size and given back once.
+        unsafe {
+            let mut block = Wiping.alloc(layout);
+            block.write_bytes(7, 10);
+            for size in sizes {
+                block = Wiping.realloc(block, layout, size);
+                layout = Layout::from_size_align(size, 8).unwrap();
+                assert_eq!(std::slice::from_raw_parts(block, 10), [7; 10], "{size}");
+                block.add(size - 1).write(1);
+            }
+            Wiping.dealloc(block, layout);
+            let layout = Layout::from_size_align(1_000_000, 8).unwrap();
+            let block = Wiping.alloc_zeroed(layout);
+            assert!(
+                std::slice::from_raw_parts(block, 1_000_000)
+                    .iter()
+                    .all(|byte| *byte == 0)
+            );
+            Wiping.dealloc(block, layout);
         }
     }
 

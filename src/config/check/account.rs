@@ -5,7 +5,7 @@ use url::Url;
 
 use super::super::ast;
 use super::block::Block;
-use super::endpoints::{auth_uri, device_uri, grant, revoke_uri, token_uri};
+use super::endpoints::{device_uri, grant, revoke_uri, take_auth_uri, take_token_uri};
 use super::listeners::Redirect;
 use super::options::{Key, Place};
 use super::values::Method;
@@ -24,7 +24,7 @@ pub(super) fn check(
     account: &ast::Account,
     name: Option<AccountName>,
 ) -> (Option<Account>, Option<Redirect>) {
-    let mut block = Block::read(context, account.settings.iter(), Place::Account);
+    let mut block = Block::read(context, &account.settings, Place::Account);
     let mut redirect = None;
     if !context.source.damage.touches(account.span) {
         together::check(context, &block, account.name.span, name.as_ref());
@@ -86,8 +86,8 @@ fn refresh_policy(globals: &Block, account: &Block) -> RefreshPolicy {
 
 fn authority(block: &mut Block) -> Option<Authority> {
     let grant = grant(block)?;
-    let auth_uri = auth_uri(block, grant);
-    let token_uri = token_uri(block);
+    let auth_uri = take_auth_uri(block, grant);
+    let token_uri = take_token_uri(block);
     let issuer = issuer(block, auth_uri.as_ref());
     if !issuer.as_ref().is_some_and(|issuer| issuer.discovery) {
         token_uri.as_ref()?;
@@ -101,9 +101,9 @@ fn authority(block: &mut Block) -> Option<Authority> {
         token_uri,
         issuer,
         grant,
-        client_id: block.text(Key::ClientId)?,
+        client_id: block.take_text(Key::ClientId)?,
         scopes: scopes(block, grant),
-        resource: block.text(Key::Resource),
+        resource: block.take_text(Key::Resource),
         redirect_uri: redirect_uri(block)?,
         client_auth: client_auth(block)?,
     })
@@ -137,11 +137,12 @@ fn scopes(block: &mut Block, grant: GrantType) -> Vec<String> {
 /// the preset's that the account sets to nothing is not sent at all, which means the same (RFC
 /// 6749 section 3.1).
 fn auth_uri_fields(
-    block: &Block,
+    block: &mut Block,
     grant: GrantType,
     auth_uri: Option<&Url>,
 ) -> Vec<(String, String)> {
-    let own = block.fields(Key::AuthUriFields);
+    let own = block.take_fields(Key::AuthUriFields);
+    let hint = block.take_text(Key::LoginHint);
     let in_query = |key: &str| {
         let mut query = auth_uri.into_iter().flat_map(Url::query_pairs);
         query.any(|(known, _)| known == key)
@@ -153,15 +154,15 @@ fn auth_uri_fields(
     let is_own = |key: &str| own.iter().any(|field| field.key == key) || in_query(key);
     let is_preset = |key: &str| preset.iter().any(|(known, _)| *known == key);
 
-    let hint = block.text(Key::LoginHint);
     let hint = hint.map(|hint| ("login_hint".to_owned(), hint));
     let added = preset.iter().filter(|(key, _)| !is_own(key));
     let added = added.map(|&(key, value)| (key.to_owned(), value.to_owned()));
+    let mut fields: Vec<_> = hint.into_iter().chain(added).collect();
     let own = own
-        .iter()
+        .into_iter()
         .filter(|field| !(field.value.is_empty() && is_preset(&field.key)));
-    let own = own.map(|field| (field.key.clone(), field.value.clone()));
-    hint.into_iter().chain(added).chain(own).collect()
+    fields.extend(own.map(|field| (field.key, field.value)));
+    fields
 }
 
 /// Where the browser comes back to, if that can be told.
@@ -193,7 +194,7 @@ fn is_https_redirect(block: &Block) -> Option<bool> {
 /// `None` where the method and the secret do not go together.
 fn client_auth(block: &mut Block) -> Option<ClientAuth> {
     let written = block.take_secret(Key::ClientSecret);
-    let secret = match (written, block.text(Key::ClientSecretCmd)) {
+    let secret = match (written, block.take_text(Key::ClientSecretCmd)) {
         (Some(secret), None) => Some(SecretSource::written(secret)),
         (None, Some(command)) => Some(SecretSource::Command(command)),
         (None, None) => None,

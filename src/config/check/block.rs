@@ -33,13 +33,9 @@ struct Slot {
 
 impl Block {
     /// Reads settings found at `level`.
-    pub(super) fn read<'a>(
-        context: &mut Context<'_>,
-        settings: impl Iterator<Item = &'a Setting>,
-        level: Place,
-    ) -> Self {
+    pub(super) fn read(context: &mut Context<'_>, settings: &[Setting], level: Place) -> Self {
         let mut block = Self {
-            slots: Vec::new(),
+            slots: Vec::with_capacity(settings.len()),
             meant: Vec::new(),
         };
         for setting in settings {
@@ -200,6 +196,27 @@ impl Block {
         match self.value(key) {
             Some(Value::Fields(fields)) => fields,
             _ => &[],
+        }
+    }
+
+    pub(super) fn take_text(&mut self, key: Key) -> Option<String> {
+        match self.take(key)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn take_endpoint(&mut self, key: Key) -> Option<Url> {
+        match self.take(key)? {
+            Value::Endpoint(url) => Some(url),
+            _ => None,
+        }
+    }
+
+    pub(super) fn take_fields(&mut self, key: Key) -> Vec<Field> {
+        match self.take(key) {
+            Some(Value::Fields(fields)) => fields,
+            _ => Vec::new(),
         }
     }
 

@@ -47,8 +47,8 @@ pub(super) fn revoke_uri(block: &Block) -> Option<Url> {
 }
 
 /// The authorisation endpoint.
-pub(super) fn auth_uri(block: &Block, grant: GrantType) -> Option<Url> {
-    let written = block.endpoint(Key::AuthUri).cloned();
+pub(super) fn take_auth_uri(block: &mut Block, grant: GrantType) -> Option<Url> {
+    let written = block.take_endpoint(Key::AuthUri);
     // Without a browser that comes back it means nothing, and what means nothing must not decide
     // whether a token is kept.
     let preset = || endpoints(block).filter(|_| grant == GrantType::AuthorizationCode);
@@ -56,7 +56,7 @@ pub(super) fn auth_uri(block: &Block, grant: GrantType) -> Option<Url> {
 }
 
 /// The token endpoint, where it is written down here or in the preset.
-pub(super) fn token_uri(block: &Block) -> Option<Url> {
-    let written = block.endpoint(Key::TokenUri).cloned();
+pub(super) fn take_token_uri(block: &mut Block) -> Option<Url> {
+    let written = block.take_endpoint(Key::TokenUri);
     written.or_else(|| endpoints(block)?.token_uri())
 }

@@ -102,7 +102,7 @@ impl<'s> Context<'s> {
 /// # Errors
 /// All that is wrong with it, in no particular order; nothing where its syntax is at fault alone.
 pub(super) fn check(
-    file: &ast::File,
+    file: ast::File,
     source: Source<'_>,
     directories: &Directories,
 ) -> Result<Config, Vec<Diagnostic>> {
@@ -113,20 +113,17 @@ pub(super) fn check(
         endpoints: Endpoints::default(),
         mistakes: Vec::new(),
     };
-    let globals = file.items.iter().filter_map(|item| match item {
-        Item::Setting(setting) => Some(setting),
-        Item::Account(_) => None,
-    });
-    let globals = Block::read(&mut context, globals, Place::Global);
-    let declared: Vec<&ast::Account> = file
-        .items
-        .iter()
-        .filter_map(|item| match item {
-            Item::Account(account) => Some(account),
-            Item::Setting(_) => None,
-        })
-        .collect();
-    let (accounts, redirects) = accounts(&mut context, &globals, &declared);
+    let mut settings = Vec::new();
+    let mut declared = Vec::with_capacity(file.items.len());
+    for item in file.items {
+        match item {
+            Item::Setting(setting) => settings.push(setting),
+            Item::Account(account) => declared.push(account),
+        }
+    }
+    let is_empty = declared.is_empty();
+    let globals = Block::read(&mut context, &settings, Place::Global);
+    let (accounts, redirects) = accounts(&mut context, &globals, declared);
     let https_certificate = listeners::certificate(&mut context, &globals);
     let config = Config {
         accounts,
@@ -144,7 +141,7 @@ pub(super) fn check(
         https_certificate,
     };
     listeners::check(&mut context, &globals, &redirects);
-    if declared.is_empty() && source.damage.is_none() {
+    if is_empty && source.damage.is_none() {
         context.report(no_account(source.text));
     }
     if context.mistakes.is_empty() && source.damage.is_none() {
@@ -166,11 +163,12 @@ fn no_account(text: &str) -> Diagnostic {
     .note("an account is written as: account \"name\" { provider = \"...\"; client_id = \"...\"; }")
 }
 
-/// The accounts that are good, and where a browser comes back to for each that needs one.
+/// The accounts that are good, and where a browser comes back to for each that needs one. What was
+/// declared is let go of one by one, so that there is room for what is made of the next.
 fn accounts(
     context: &mut Context<'_>,
     globals: &Block,
-    declared: &[&ast::Account],
+    declared: Vec<ast::Account>,
 ) -> (Vec<Arc<super::Account>>, Vec<Redirect>) {
     let mut first_lines: HashMap<AccountName, usize> = HashMap::with_capacity(declared.len());
     let mut accounts = Vec::with_capacity(declared.len());
@@ -180,7 +178,7 @@ fn accounts(
         if let Some(name) = &name {
             unique(context, &mut first_lines, name, account.name.span);
         }
-        let (checked, redirect) = account::check(context, globals, account, name);
+        let (checked, redirect) = account::check(context, globals, &account, name);
         accounts.extend(checked.map(Arc::new));
         redirects.extend(redirect);
     }

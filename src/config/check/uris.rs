@@ -77,13 +77,13 @@ pub(super) struct Endpoints(HashMap<String, Url>);
 
 impl Endpoints {
     /// RFC 6749 sections 3.1 and 3.2: an endpoint of the provider.
-    pub(super) fn check(&mut self, text: String) -> Result<Url, Fault> {
-        if let Some(seen) = self.0.get(&text) {
+    pub(super) fn check(&mut self, text: &str) -> Result<Url, Fault> {
+        if let Some(seen) = self.0.get(text) {
             return Ok(seen.clone());
         }
         let example = "\"https://example.com/oauth2/authorize\"";
-        let url = endpoint(&text).map_err(|bad| fault_in(bad, example))?;
-        self.0.insert(text, url.clone());
+        let url = endpoint(text).map_err(|bad| fault_in(bad, example))?;
+        self.0.insert(text.into(), url.clone());
         Ok(url)
     }
 }
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn endpoints() {
         let mut endpoints = Endpoints::default();
-        let mut endpoint = |text: &str| endpoints.check(text.into());
+        let mut endpoint = |text: &str| endpoints.check(text);
         for good in [
             "https://example.com",
             "https://example.com/authorize?tenant=a%20b",

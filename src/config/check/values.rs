@@ -1,6 +1,7 @@
 //! One value at a time: from what is written to what it means. Knows nothing of which other options
 //! are set.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -83,14 +84,14 @@ pub(super) fn read(context: &mut Context<'_>, key: Key, setting: &Setting) -> Op
     value
 }
 
-/// The text of a string, its escapes undone.
-pub(super) fn unescape(written: &str) -> String {
+/// The text of a string, its escapes undone: few have any.
+pub(super) fn unescape(written: &str) -> Cow<'_, str> {
     let inside = written
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
     let inside = inside.unwrap_or(written);
     if !inside.contains('\\') {
-        return inside.into();
+        return Cow::Borrowed(inside);
     }
     let mut text = String::with_capacity(inside.len());
     let mut characters = inside.chars();
@@ -100,7 +101,7 @@ pub(super) fn unescape(written: &str) -> String {
             _ => text.push(character),
         }
     }
-    text
+    Cow::Owned(text)
 }
 
 struct Reader<'c, 's> {
@@ -170,15 +171,17 @@ impl Reader<'_, '_> {
         self.wrong_kind("a bare word")
     }
 
-    fn string(&mut self, text: String) -> Option<Value> {
+    fn string(&mut self, text: Cow<'_, str>) -> Option<Value> {
         match self.kind {
             Kind::Time | Kind::TimeOrZero => self.wrong_kind("a string"),
             Kind::Scopes | Kind::Fields => self.wrong_kind("a single string"),
-            Kind::Command => self.not_blank(text).map(Value::Text),
-            Kind::Identifier | Kind::Text => self.not_blank(text).map(Value::Text),
+            Kind::Command | Kind::Identifier | Kind::Text => {
+                let text = self.not_blank(text)?;
+                Some(Value::Text(text.into_owned()))
+            }
             Kind::Secret => {
                 let text = self.not_blank(text)?;
-                Some(Value::Secret(ClientSecret::new(text)))
+                Some(Value::Secret(ClientSecret::new(text.into_owned())))
             }
             Kind::Method => self.method(&text),
             Kind::Certificates => {
@@ -193,15 +196,21 @@ impl Reader<'_, '_> {
                 let text = self.not_blank(text)?;
                 self.or_report(provider::find(&text)).map(Value::Provider)
             }
-            Kind::Issuer => self.or_report(uris::issuer(text)).map(Value::Issuer),
+            Kind::Issuer => {
+                let issuer = uris::issuer(text.into_owned());
+                self.or_report(issuer).map(Value::Issuer)
+            }
             Kind::Grant => self.grant(&text),
             Kind::Listen => self.or_report(uris::listen(&text)).map(Value::Listen),
             Kind::Endpoint => {
-                let endpoint = self.context.endpoints.check(text);
+                let endpoint = self.context.endpoints.check(&text);
                 self.or_report(endpoint).map(Value::Endpoint)
             }
             Kind::Redirect => self.or_report(uris::redirect(&text)).map(Value::Redirect),
-            Kind::Resource => self.or_report(uris::resource(text)).map(Value::Text),
+            Kind::Resource => {
+                let resource = uris::resource(text.into_owned());
+                self.or_report(resource).map(Value::Text)
+            }
         }
     }
 
@@ -217,7 +226,7 @@ impl Reader<'_, '_> {
         None
     }
 
-    fn not_blank(&mut self, text: String) -> Option<String> {
+    fn not_blank<'t>(&mut self, text: Cow<'t, str>) -> Option<Cow<'t, str>> {
         if !text.trim().is_empty() {
             return Some(text);
         }
@@ -330,7 +339,7 @@ impl Reader<'_, '_> {
     fn element(&mut self, scalar: Scalar, label: &str) -> Option<String> {
         let written = self.context.slice(scalar.span);
         match scalar.kind {
-            ScalarKind::String => Some(unescape(written)),
+            ScalarKind::String => Some(unescape(written).into_owned()),
             ScalarKind::Mangled | ScalarKind::Missing => None,
             ScalarKind::Name | ScalarKind::Time | ScalarKind::Word => {
                 let title = format!("{} may have nothing but strings in it", quoted(self.name));
