@@ -2,6 +2,7 @@
 //! foreground. Secrets never come here: they have no Display and no readable Debug.
 
 use std::io::Write as _;
+use std::panic::PanicHookInfo;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -48,7 +49,17 @@ fn install(logger: Box<dyn Log>, verbose: u8) {
     // Fails only where a logger is there already, which then goes on.
     if log::set_boxed_logger(logger).is_ok() {
         log::set_max_level(level(verbose));
+        std::panic::set_hook(Box::new(tell_of_panic));
     }
+}
+
+/// A panic is a mistake in this program. Where it is is told; what it says may have a secret in it.
+fn tell_of_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    log::error!(
+        "a mistake in pizauth at {}: please report this",
+        place.as_deref().unwrap_or("an unknown place")
+    );
 }
 
 /// How long a syslog daemon that hangs may keep whoever has something to tell it.

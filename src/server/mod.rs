@@ -30,6 +30,7 @@ mod signals;
 mod startup;
 mod strangers;
 mod taking;
+mod threads;
 
 use std::fs::File;
 
@@ -114,6 +115,8 @@ struct Seat {
 enum End {
     /// It was asked to; by this client, which is answered when a new server could start.
     Asked(Option<UnixStream>),
+    /// It cannot go on, which has been logged.
+    Failed,
     /// Another one has taken over.
     Replaced,
 }

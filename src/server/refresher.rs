@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
-use crate::server::Server;
+use crate::server::{End, Server};
 
 /// The machine was asleep if its clocks have moved apart by more than this. Reading them one after
 /// the other takes some time too.
@@ -17,7 +17,7 @@ pub(super) fn run(server: &Arc<Server>) {
         if let Err(error) = server.shared.sleep_until_due() {
             // Without a timer nothing would be refreshed any more, and nobody would know.
             log::error!("the timer fails ({error}): ending");
-            return server.shut_down(None);
+            return server.end(End::Failed);
         }
         let woken_up = clock::asleep() > asleep + SLEEP;
         if woken_up {

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -38,7 +37,7 @@ use crate::server::shared::Shared;
 use crate::server::shell::Command;
 use crate::server::strangers::Strangers;
 use crate::server::taking::{self, Taken};
-use crate::server::{End, Seat, Server, refresher, signals};
+use crate::server::{End, Seat, Server, refresher, signals, threads};
 use crate::sys;
 use crate::vault::Vault;
 use crate::vault::order::Order;
@@ -168,33 +167,40 @@ fn serve(prepared: Prepared, detaching: Option<Detaching>, verbosity: u8) -> Res
     log::info!("ready, with {count} account{s}");
     // What was restored or taken over went through this thread, which now waits for the end.
     sys::wipe_stack();
-    let end = ended.recv().unwrap_or(End::Asked(None));
-    match end {
-        End::Asked(client) if server.may_end() => {
-            server.settle();
-            // The next server may want the same port.
-            server.redirect.close();
-            server.shared.settings().close();
-            forsake();
-            server.seat().as_ref().map(|seat| seat.lock.unlock());
-            // Now another server could start.
-            if let Some(client) = &client {
-                tell(client, &Reply::Done(String::new()));
-            }
-        }
-        end => {
-            if let End::Asked(Some(client)) = &end {
-                let reason = "another server has just taken over: try again";
-                tell(client, &Reply::TryLater(reason.into()));
-            }
-            // What is queued is this server's to do: the next one does not know of it.
-            server.outbox.finish();
-            server.notifier.finish(LAST_COMMANDS);
-        }
-    }
+    let exit = finish(&server, ended.recv().unwrap_or(End::Failed), forsake);
     server.strangers.say_the_rest();
     log::info!("ended");
-    Ok(Exit::Done)
+    Ok(exit)
+}
+
+/// Lets go of everything, unless another server has it by now. `forsake` makes the socket nobody's.
+fn finish(server: &Server, end: End, forsake: impl FnOnce()) -> Exit {
+    let (client, exit) = match end {
+        End::Asked(client) => (client, Some(Exit::Done)),
+        End::Failed => (None, Some(Exit::Error)),
+        End::Replaced => (None, None),
+    };
+    if let Some(exit) = exit.filter(|_| server.may_end()) {
+        server.settle();
+        // The next server may want the same port.
+        server.redirect.close();
+        server.shared.settings().close();
+        forsake();
+        server.seat().as_ref().map(|seat| seat.lock.unlock());
+        // Now another server could start.
+        if let Some(client) = &client {
+            tell(client, &Reply::Done(String::new()));
+        }
+        return exit;
+    }
+    if let Some(client) = &client {
+        let reason = "another server has just taken over: try again";
+        tell(client, &Reply::TryLater(reason.into()));
+    }
+    // What is queued is this server's to do: the next one does not know of it.
+    server.outbox.finish();
+    server.notifier.finish(LAST_COMMANDS);
+    Exit::Done
 }
 
 /// A server whose threads are there, but which serves nobody yet.
@@ -259,7 +265,7 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
     });
     // Nothing is begun, and nobody served, before it is certain that this is the server.
     server.shared.set_paused(true);
-    spawn("notifier", move || notifier::run(&commands)).map_err(failed)?;
+    spawn_with(&server, "notifier", move |_| notifier::run(&commands))?;
     let keeping = match &old {
         Some(taken) => taken.handover.keeping,
         None => persister::restore(&server),
@@ -336,21 +342,20 @@ fn tell_service_manager() {
     }
 }
 
+/// Starts a thread of the server's. Where it panics, the server ends as one that failed: without
+/// the thread it would be there and yet of no use, and who starts services starts another.
 fn spawn_with(
     server: &Arc<Server>,
     name: &str,
     work: impl FnOnce(&Arc<Server>) + Send + 'static,
 ) -> Result<(), String> {
-    let server = Arc::clone(server);
-    spawn(name, move || work(&server))
-        .map_err(|error| format!("cannot start the server: {}", text(&error)))
-}
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    thread::Builder::new()
-        .name(name.into())
-        .spawn(work)
-        .map(drop)
+    let (working, failing) = (Arc::clone(server), Arc::clone(server));
+    let spawned = threads::spawn(
+        name,
+        move || work(&working),
+        move || failing.end(End::Failed),
+    );
+    spawned.map_err(|error| format!("cannot start the server: {}", text(&error)))
 }
 
 fn take_in<D: Door>(intake: Intake<D>, server: &Server) {
@@ -360,7 +365,7 @@ fn take_in<D: Door>(intake: Intake<D>, server: &Server) {
 /// Without its sockets the server would be there and yet of no use to anybody.
 fn end_because(server: &Server, what: &str, error: &io::Error) {
     log::error!("{what} fails ({error}): ending");
-    server.shut_down(None);
+    server.end(End::Failed);
 }
 
 fn run_startup_cmd(server: &Server) {
