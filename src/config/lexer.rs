@@ -6,7 +6,6 @@
 
 use lrlex::DefaultLexeme;
 use lrpar::Lexeme as _;
-use memchr::memchr3;
 
 use super::grammar as is;
 
@@ -56,10 +55,11 @@ fn line(rest: &str) -> usize {
 
 /// A string, or what there is of one on its line.
 fn string(rest: &[u8]) -> (u8, usize) {
+    let special = |byte: &u8| matches!(byte, b'"' | b'\n' | b'\\');
     let mut at = 1;
     loop {
-        let special = memchr3(b'"', b'\n', b'\\', &rest[at..]);
-        at += special.unwrap_or(rest.len() - at);
+        let next = rest[at..].iter().position(special);
+        at += next.unwrap_or(rest.len() - at);
         match rest.get(at) {
             Some(b'"') => return (is::N_STRING, at + 1),
             Some(b'\\') if matches!(rest.get(at + 1), None | Some(b'\n')) => at += 1,

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cfgrammar::Span;
-use memchr::memchr;
 use url::Url;
 
 use super::super::ast::{Scalar, ScalarKind, Setting, ValueKind};
@@ -91,7 +90,7 @@ pub(super) fn unescape(written: &str) -> Cow<'_, str> {
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
     let inside = inside.unwrap_or(written);
-    if memchr(b'\\', inside.as_bytes()).is_none() {
+    if !inside.contains('\\') {
         return Cow::Borrowed(inside);
     }
     let mut text = String::with_capacity(inside.len());
