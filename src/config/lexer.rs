@@ -9,20 +9,30 @@ use lrpar::Lexeme as _;
 
 use super::grammar as is;
 
-/// The tokens of `text`. Only blanks are left out: some token covers whatever else there is.
-pub(super) fn read(text: &str) -> impl Iterator<Item = DefaultLexeme<u8>> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-        at += text.as_bytes()[at..]
-            .iter()
-            .take_while(|byte| blank(byte))
-            .count();
-        let first = *text.as_bytes().get(at)?;
-        let (kind, length) = token(&text[at..], first);
-        at += length;
-        Some(DefaultLexeme::new(kind, at - length, length))
-    })
+/// The tokens of a text, one by one. Only blanks are left out: some token covers whatever else
+/// there is.
+pub(super) struct Reading<'s> {
+    text: &'s str,
+    at: usize,
+}
+
+/// Reads `text` from its beginning.
+pub(super) const fn read(text: &str) -> Reading<'_> {
+    Reading { text, at: 0 }
+}
+
+impl Iterator for Reading<'_> {
+    type Item = DefaultLexeme<u8>;
+
+    fn next(&mut self) -> Option<DefaultLexeme<u8>> {
+        let blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        let rest = &self.text.as_bytes()[self.at..];
+        let start = self.at + rest.iter().take_while(blank).count();
+        let first = *self.text.as_bytes().get(start)?;
+        let (kind, length) = token(&self.text[start..], first);
+        self.at = start + length;
+        Some(DefaultLexeme::new(kind, start, length))
+    }
 }
 
 /// The kind and the length of the token that `rest` begins with; `first` is its first byte.

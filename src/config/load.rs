@@ -9,8 +9,8 @@ use super::Config;
 use super::check::{self, Directories, Source};
 use super::diagnostic::{Lines, Report};
 use super::error::{ConfigError, FileProblem};
+use super::hide::Hidden;
 use super::syntax;
-use super::tokens::Tokens;
 use super::trust;
 use crate::files;
 use crate::sys::WipedBytes;
@@ -73,16 +73,15 @@ pub(super) fn parse_in(
     // Some editors begin a file with this mark, which says that it is UTF-8.
     let text = source.strip_prefix('\u{feff}').unwrap_or(source);
     let lines = Lines::of(text);
-    let mut tokens = Tokens::read(text);
-    let parsed = syntax::parse(text, &lines, &tokens);
-    let mut mistakes = std::mem::take(&mut tokens.mistakes);
-    mistakes.extend(parsed.mistakes);
+    let hidden = Hidden::of(text);
+    let parsed = syntax::parse(text, &lines, &hidden);
+    let mut mistakes = parsed.mistakes;
     let checked = match parsed.file {
         Some(file) => {
             let source = Source {
                 text,
                 lines: &lines,
-                hidden: &tokens.hidden,
+                hidden: &hidden,
                 damage: &parsed.damage,
             };
             check::check(file, source, directories)
@@ -94,7 +93,7 @@ pub(super) fn parse_in(
         Ok(_) => {}
         Err(more) => mistakes.extend(more),
     }
-    let report = Report::new(shown_path, text, &lines, &tokens.hidden, mistakes);
+    let report = Report::new(shown_path, text, &lines, &hidden, mistakes);
     Err(ConfigError::Mistakes(report))
 }
 

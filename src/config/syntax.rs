@@ -2,7 +2,9 @@
 //! this puts what it did into words, one message for one mistake, and notes which part of the file
 //! can no longer be trusted to mean what it says.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
+use std::iter;
 
 use cfgrammar::Span;
 use lrlex::{DefaultLexeme, DefaultLexerTypes, LRLexError};
@@ -11,13 +13,14 @@ use lrpar::{LexParseError, Lexeme as _, Lexer, NonStreamingLexer, ParseError, Pa
 use super::ast::File;
 use super::diagnostic::{Diagnostic, Lines, quoted};
 use super::grammar as is;
+use super::hide::Hidden;
 use super::tokens::Tokens;
 
 /// What was made of a file's tokens.
 pub(super) struct Syntax {
     /// `None` where the parser found no way to go on.
     pub(super) file: Option<File>,
-    /// What does not follow the grammar.
+    /// What is wrong with single tokens, and what does not follow the grammar.
     pub(super) mistakes: Vec<Diagnostic>,
     /// The places around the mistakes.
     pub(super) damage: Damage,
@@ -64,35 +67,20 @@ impl Damage {
     }
 }
 
-/// Parses what was read of `text`.
-pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens<'_>) -> Syntax {
-    let (file, errors) = is::parse(&Given {
+/// Parses `text`. `hidden` is what must not be shown of it.
+pub(super) fn parse(text: &str, lines: &Lines, hidden: &Hidden<'_>) -> Syntax {
+    let given = Given {
         text,
         lines,
-        tokens: &tokens.tokens,
-    });
-    let mut reporter = Reporter {
-        text,
-        lines,
-        tokens,
-        mistakes: Vec::new(),
-        damage: Vec::new(),
-        account: None,
-        seen: 0,
+        tokens: RefCell::new(Tokens::read(text)),
     };
-    let mut spoilt: HashSet<usize> = tokens
-        .mistakes
-        .iter()
-        .map(|mistake| lines.number(mistake.span().start()))
-        .collect();
-    for error in errors {
-        if let LexParseError::ParseError(error) = error {
-            reporter.report(&error, &mut spoilt);
-        }
-    }
-    let Reporter {
-        mistakes, damage, ..
-    } = reporter;
+    let (file, errors) = is::parse(&given);
+    let mut mistakes = given.tokens.into_inner().into_mistakes();
+    let damage = if errors.is_empty() {
+        Vec::new()
+    } else {
+        in_words(text, lines, hidden, errors, &mut mistakes)
+    };
     Syntax {
         file,
         mistakes,
@@ -100,16 +88,49 @@ pub(super) fn parse(text: &str, lines: &Lines, tokens: &Tokens<'_>) -> Syntax {
     }
 }
 
+/// Adds the parser's errors to the mistakes that are known already. The places that they put in
+/// doubt.
+fn in_words(
+    text: &str,
+    lines: &Lines,
+    hidden: &Hidden<'_>,
+    errors: Vec<LexParseError<u8, DefaultLexerTypes<u8>>>,
+    mistakes: &mut Vec<Diagnostic>,
+) -> Vec<Span> {
+    let mut spoilt: HashSet<usize> = mistakes
+        .iter()
+        .map(|mistake| lines.number(mistake.span().start()))
+        .collect();
+    let tokens: Vec<_> = Tokens::read(text).collect();
+    let mut reporter = Reporter {
+        text,
+        lines,
+        tokens: &tokens,
+        hidden,
+        mistakes,
+        damage: Vec::new(),
+        account: None,
+        seen: 0,
+    };
+    for error in errors {
+        if let LexParseError::ParseError(error) = error {
+            reporter.report(&error, &mut spoilt);
+        }
+    }
+    reporter.damage
+}
+
 /// What the parser is given.
 struct Given<'s> {
     text: &'s str,
     lines: &'s Lines,
-    tokens: &'s [DefaultLexeme<u8>],
+    tokens: RefCell<Tokens<'s>>,
 }
 
+/// The parser asks for all tokens, once.
 impl Lexer<DefaultLexerTypes<u8>> for Given<'_> {
     fn iter<'a>(&'a self) -> Box<dyn Iterator<Item = Result<DefaultLexeme<u8>, LRLexError>> + 'a> {
-        Box::new(self.tokens.iter().copied().map(Ok))
+        Box::new(iter::from_fn(|| self.tokens.borrow_mut().next().map(Ok)))
     }
 }
 
@@ -142,8 +163,9 @@ impl<'s> NonStreamingLexer<'s, DefaultLexerTypes<u8>> for Given<'s> {
 struct Reporter<'s> {
     text: &'s str,
     lines: &'s Lines,
-    tokens: &'s Tokens<'s>,
-    mistakes: Vec<Diagnostic>,
+    tokens: &'s [DefaultLexeme<u8>],
+    hidden: &'s Hidden<'s>,
+    mistakes: &'s mut Vec<Diagnostic>,
     damage: Vec<Span>,
     /// The last `account` among the first `seen` tokens.
     account: Option<Span>,
@@ -160,14 +182,11 @@ impl Reporter<'_> {
         let found = error.lexeme().span();
         let at = self
             .tokens
-            .tokens
             .partition_point(|token| token.span().start() < found.start());
-        let found = self.tokens.tokens.get(at);
-        let previous = at
-            .checked_sub(1)
-            .and_then(|before| self.tokens.tokens.get(before));
+        let found = self.tokens.get(at);
+        let previous = at.checked_sub(1).and_then(|before| self.tokens.get(before));
         // The errors come in the file's order.
-        let passed = &self.tokens.tokens[self.seen.min(at)..at];
+        let passed = &self.tokens[self.seen.min(at)..at];
         let mut latest = passed.iter().rev();
         let account = latest.find(|token| token.tok_id() == is::N_ACCOUNT);
         self.account = account.map(DefaultLexeme::span).or(self.account);
@@ -189,7 +208,7 @@ impl Reporter<'_> {
     }
 
     fn word(&self, error: &SyntaxError, at: usize, new_line: bool) -> Diagnostic {
-        let found = self.tokens.tokens.get(at);
+        let found = self.tokens.get(at);
         let described = self.describe(found);
         let end = self.text.trim_end().len();
         let here = found.map_or(Span::new(end, end), DefaultLexeme::span);
@@ -211,8 +230,8 @@ impl Reporter<'_> {
 
     fn missing(&self, expected: &str, described: &str, at: usize, new_line: bool) -> Diagnostic {
         let title = format!("expected {expected}, found {described}");
-        let found = self.tokens.tokens.get(at);
-        let before = at.checked_sub(1).and_then(|at| self.tokens.tokens.get(at));
+        let found = self.tokens.get(at);
+        let before = at.checked_sub(1).and_then(|at| self.tokens.get(at));
         let mistake = match (before, found) {
             (_, Some(found)) if !new_line || before.is_none() => {
                 let label = format!("{expected} is missing before this");
@@ -235,7 +254,7 @@ impl Reporter<'_> {
     fn hint(&self, mistake: Diagnostic, at: usize) -> Diagnostic {
         let before = self.kind_before(at);
         let between = matches!(before, None | Some(is::N_SEMICOLON | is::N_CLOSE_BRACE));
-        let note = match self.tokens.tokens.get(at).map(DefaultLexeme::tok_id) {
+        let note = match self.tokens.get(at).map(DefaultLexeme::tok_id) {
             Some(is::N_OPEN_BRACKET) if between => {
                 "an account is written as: account \"name\" { ... }"
             }
@@ -262,7 +281,7 @@ impl Reporter<'_> {
     }
 
     fn kind_before(&self, at: usize) -> Option<u8> {
-        Some(self.tokens.tokens.get(at.checked_sub(1)?)?.tok_id())
+        Some(self.tokens.get(at.checked_sub(1)?)?.tok_id())
     }
 
     /// A token in plain words, without any text that may be secret.
@@ -274,16 +293,14 @@ impl Reporter<'_> {
         let written = &self.text[span.start()..span.end()];
         match token.tok_id() {
             is::N_STRING | is::N_UNTERMINATED | is::N_OTHER_QUOTES => "a string".into(),
-            is::N_NAME | is::N_WORD | is::N_TIME if self.tokens.hidden.covers(span) => {
-                "a word".into()
-            }
+            is::N_NAME | is::N_WORD | is::N_TIME if self.hidden.covers(span) => "a word".into(),
             _ => quoted(written),
         }
     }
 
     /// Notes what the error at token `at` puts in doubt.
     fn damage(&mut self, error: &SyntaxError, at: usize) {
-        let tokens = &self.tokens.tokens;
+        let tokens = self.tokens;
         let repair = error.repairs().first().map_or(&[][..], Vec::as_slice);
         let inserts = |step: &&Step| matches!(step, ParseRepair::Insert(_));
         let passed = repair.len() - repair.iter().filter(inserts).count();

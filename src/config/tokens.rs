@@ -1,57 +1,59 @@
 //! From text to the tokens that the parser gets. Malformed tokens are reported and mended here, so
 //! that the parser meets none and the rest of the file is checked all the same.
 
+use std::collections::VecDeque;
+
 use cfgrammar::Span;
 use lrlex::DefaultLexeme;
 use lrpar::Lexeme as _;
 
 use super::diagnostic::{Diagnostic, quoted};
 use super::grammar as is;
-use super::hide::Hidden;
 use super::lexer;
 
-/// Most files have fewer tokens than one for so many bytes: room for them is made at once.
-const BYTES_A_TOKEN: usize = 8;
-
-/// What was read of a file's text.
+/// The tokens of a text, one by one, without comments and stray characters; each is well-formed or
+/// was reported. They are not kept: there may be a hundred times as many as there are accounts.
 pub(super) struct Tokens<'s> {
-    /// Without comments and stray characters; each is well-formed or was reported.
-    pub(super) tokens: Vec<DefaultLexeme<u8>>,
-    /// What is wrong with single tokens.
-    pub(super) mistakes: Vec<Diagnostic>,
-    /// What must not be shown of the text.
-    pub(super) hidden: Hidden<'s>,
-}
-
-impl<'s> Tokens<'s> {
-    pub(super) fn read(text: &'s str) -> Self {
-        let mut mender = Mender {
-            text,
-            tokens: Vec::with_capacity(text.len() / BYTES_A_TOKEN),
-            mistakes: Vec::new(),
-            stray_end: usize::MAX,
-        };
-        for token in lexer::read(text) {
-            mender.take(token);
-        }
-        Self {
-            tokens: mender.tokens,
-            mistakes: mender.mistakes,
-            hidden: Hidden::of(text),
-        }
-    }
-}
-
-/// Goes over the lexer's tokens one by one.
-struct Mender<'s> {
     text: &'s str,
-    tokens: Vec<DefaultLexeme<u8>>,
+    unmended: lexer::Reading<'s>,
+    /// Those that are next. The last one may still grow, and stays until there is another.
+    ready: VecDeque<DefaultLexeme<u8>>,
     mistakes: Vec<Diagnostic>,
     /// Where the last stray character ended.
     stray_end: usize,
 }
 
-impl Mender<'_> {
+impl Iterator for Tokens<'_> {
+    type Item = DefaultLexeme<u8>;
+
+    fn next(&mut self) -> Option<DefaultLexeme<u8>> {
+        while self.ready.len() < 2 {
+            match self.unmended.next() {
+                Some(token) => self.take(token),
+                None => break,
+            }
+        }
+        self.ready.pop_front()
+    }
+}
+
+impl<'s> Tokens<'s> {
+    /// Reads `text` from its beginning.
+    pub(super) const fn read(text: &'s str) -> Self {
+        Self {
+            text,
+            unmended: lexer::read(text),
+            ready: VecDeque::new(),
+            mistakes: Vec::new(),
+            stray_end: usize::MAX,
+        }
+    }
+
+    /// What is wrong with single tokens, of those that were read.
+    pub(super) fn into_mistakes(self) -> Vec<Diagnostic> {
+        self.mistakes
+    }
+
     fn take(&mut self, token: DefaultLexeme<u8>) {
         let span = token.span();
         match token.tok_id() {
@@ -66,9 +68,9 @@ impl Mender<'_> {
                     "strings are written in straight double quotes",
                     "put this in \"...\"",
                 );
-                self.tokens.push(token);
+                self.ready.push_back(token);
             }
-            _ => self.tokens.push(token),
+            _ => self.ready.push_back(token),
         }
     }
 
@@ -115,7 +117,7 @@ impl Mender<'_> {
             matches!(token.tok_id(), is::N_WORD | is::N_NAME | is::N_TIME)
                 && token.span().end() == span.start()
         };
-        let Some(word) = self.tokens.last_mut().filter(bare) else {
+        let Some(word) = self.ready.back_mut().filter(bare) else {
             return false;
         };
         let start = word.span().start();
@@ -130,7 +132,7 @@ impl Mender<'_> {
         // So are nearly all, and there is nothing to look for in them.
         let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
         if written.iter().all(is_plain) {
-            self.tokens.push(token);
+            self.ready.push_back(token);
             return;
         }
         let mistakes = self.mistakes.len();
@@ -159,7 +161,7 @@ impl Mender<'_> {
         } else {
             is::N_OTHER_QUOTES
         };
-        self.tokens.push(lexeme(kind, span.start(), span.end()));
+        self.ready.push_back(lexeme(kind, span.start(), span.end()));
     }
 
     fn bad_escape(&mut self, span: Span) {
@@ -179,8 +181,8 @@ impl Mender<'_> {
             "a string is not closed",
             "its closing '\"' is missing",
         );
-        self.tokens
-            .push(lexeme(is::N_UNTERMINATED, span.start(), end));
+        self.ready
+            .push_back(lexeme(is::N_UNTERMINATED, span.start(), end));
         for (at, character) in written[kept..].char_indices() {
             let kind = match character {
                 ';' => is::N_SEMICOLON,
@@ -189,7 +191,7 @@ impl Mender<'_> {
                 '}' => is::N_CLOSE_BRACE,
                 _ => continue,
             };
-            self.tokens.push(lexeme(kind, end + at, end + at + 1));
+            self.ready.push_back(lexeme(kind, end + at, end + at + 1));
         }
     }
 }
