@@ -48,6 +48,7 @@ use exit::Exit;
 /// Does what the command line asks for.
 #[must_use]
 pub fn run(arguments: Vec<OsString>) -> Exit {
+    logging::tell_of_panics();
     match cli::parse(arguments) {
         Ok(Command::Client(command)) => client::run(command),
         Ok(Command::Server(options)) => server::run(&options),

@@ -2,12 +2,14 @@
 //! foreground. Secrets never come here: they have no Display and no readable Debug.
 
 use std::io::Write as _;
-use std::panic::PanicHookInfo;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
+
+use crate::console;
 
 type Syslog = Logger<LoggerBackend, Formatter3164>;
 
@@ -49,17 +51,27 @@ fn install(logger: Box<dyn Log>, verbose: u8) {
     // Fails only where a logger is there already, which then goes on.
     if log::set_boxed_logger(logger).is_ok() {
         log::set_max_level(level(verbose));
-        std::panic::set_hook(Box::new(tell_of_panic));
     }
 }
 
-/// A panic is a mistake in this program. Where it is is told; what it says may have a secret in it.
-fn tell_of_panic(panic: &PanicHookInfo<'_>) {
-    let place = panic.location().map(ToString::to_string);
-    log::error!(
-        "a mistake in pizauth at {}: please report this",
-        place.as_deref().unwrap_or("an unknown place")
-    );
+/// Has panics, which are mistakes in this program, told from now on by their places alone: what
+/// they say may have a secret in it. To stderr where nothing is logged.
+pub(crate) fn tell_of_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = thread::current();
+        let message = format!(
+            "pizauth has failed in the thread '{}'{}: please report this",
+            thread.name().unwrap_or("main"),
+            panic
+                .location()
+                .map(|place| format!(" at {place}"))
+                .unwrap_or_default()
+        );
+        match log::max_level() {
+            LevelFilter::Off => console::error(&mut std::io::stderr(), &message),
+            _ => log::error!("{message}"),
+        }
+    }));
 }
 
 /// How long a syslog daemon that hangs may keep whoever has something to tell it.
@@ -111,6 +123,16 @@ impl Log for ToStderr {
     fn flush(&self) {}
 }
 
+impl ToSyslog {
+    fn slot(&self) -> Option<MutexGuard<'_, Option<Syslog>>> {
+        if thread::panicking() {
+            // It may be in there that this thread has failed, with the lock in its hands.
+            return self.0.try_lock().ok();
+        }
+        Some(self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 impl Log for ToSyslog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         is_ours(metadata)
@@ -121,7 +143,9 @@ impl Log for ToSyslog {
             return;
         }
         let message = record.args().to_string();
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut slot) = self.slot() else {
+            return;
+        };
         let sent = slot
             .as_mut()
             .is_some_and(|syslog| send(syslog, record.level(), &message).is_ok());

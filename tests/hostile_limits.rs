@@ -97,6 +97,26 @@ fn without_threads_everybody_is_still_served() {
     );
 }
 
+/// poll(2) takes no more descriptors than the limit allows, so that the timer cannot be waited for.
+#[test]
+fn a_server_that_cannot_go_on_ends_as_one_that_failed() {
+    let provider = Provider::start();
+    let mut user = Pizauth::with_config(&provider.account("a", ""));
+    user.start_foreground();
+    log_in(&provider, &user.url("a"));
+    let before = descriptors(&user);
+    let inside = control(&user);
+    wait_until("the client is let in", || descriptors(&user) > before);
+    if !limit(&user, geteuid().as_raw(), "--nofile=2:") {
+        return;
+    }
+    send(&inside, b"refresh\ta\n");
+    assert_eq!(user.wait_for_end().code(), Some(1));
+    assert!(user.log().contains("the timer fails"), "{}", user.log());
+    user.start_foreground();
+    assert!(ask(&user, "status\n").starts_with("document "));
+}
+
 /// The replies to the same request for each account, all asked before any is heard.
 fn ask_all(user: &Pizauth, names: &[String], verb: &str) -> Vec<String> {
     let asking = names.iter().map(|name| {

@@ -27,27 +27,35 @@ Settings -> Vec<Setting>:
   ;
 
 Setting -> Setting:
-    "NAME" "EQUALS" Value "SEMICOLON" { Setting { name: token($1).span, value: $3 } }
-  | "WORD" "EQUALS" Value "SEMICOLON" { Setting { name: token($1).span, value: $3 } }
+    Name "EQUALS" Value "SEMICOLON" { Setting { name: $1, value: $3 } }
+  ;
+
+Name -> Span:
+    "NAME" { token($1).span }
+  | "WORD" { token($1).span }
   ;
 
 Value -> Value:
     Scalar { Value { span: $1.span, kind: ValueKind::Scalar($1) } }
+  | "OPEN_BRACKET" List "CLOSE_BRACKET" { Value { span: $span, kind: ValueKind::List($2) } }
   | "OPEN_BRACKET" "CLOSE_BRACKET" { Value { span: $span, kind: ValueKind::List(Vec::new()) } }
-  | "OPEN_BRACKET" Elements "CLOSE_BRACKET" { Value { span: $span, kind: ValueKind::List($2) } }
-  | "OPEN_BRACKET" Elements "COMMA" "CLOSE_BRACKET" {
-        Value { span: $span, kind: ValueKind::List($2) }
-    }
+  | "OPEN_BRACE" Map "CLOSE_BRACE" { Value { span: $span, kind: ValueKind::Map($2) } }
   | "OPEN_BRACE" "CLOSE_BRACE" { Value { span: $span, kind: ValueKind::Map(Vec::new()) } }
-  | "OPEN_BRACE" Pairs "CLOSE_BRACE" { Value { span: $span, kind: ValueKind::Map($2) } }
-  | "OPEN_BRACE" Pairs "COMMA" "CLOSE_BRACE" {
-        Value { span: $span, kind: ValueKind::Map($2) }
-    }
+  ;
+
+List -> Vec<Scalar>:
+    Elements { $1 }
+  | Elements "COMMA" { $1 }
   ;
 
 Elements -> Vec<Scalar>:
     Scalar { vec![$1] }
   | Elements "COMMA" Scalar { with($1, $3) }
+  ;
+
+Map -> Vec<(Scalar, Scalar)>:
+    Pairs { $1 }
+  | Pairs "COMMA" { $1 }
   ;
 
 Pairs -> Vec<(Scalar, Scalar)>:
@@ -77,3 +85,4 @@ NeverParsed -> ():
 use super::super::ast::{
     Account, File, Item, Scalar, ScalarKind, Setting, Value, ValueKind, scalar, token, with,
 };
+use cfgrammar::Span;

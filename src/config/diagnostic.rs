@@ -79,7 +79,7 @@ impl Lines {
     }
 
     /// Where line `number` begins, and where the next one does.
-    pub(super) fn range(&self, number: usize, text: &str) -> Range<usize> {
+    fn range(&self, number: usize, text: &str) -> Range<usize> {
         let start = self.0.get(number - 1).copied().unwrap_or(text.len());
         start..self.0.get(number).copied().unwrap_or(text.len())
     }

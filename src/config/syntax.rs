@@ -6,8 +6,8 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::iter;
 
-use cfgrammar::Span;
-use lrlex::{DefaultLexeme, DefaultLexerTypes, LRLexError};
+use cfgrammar::{NewlineCache, Span};
+use lrlex::{DefaultLexeme, DefaultLexerTypes, LRLexError, LRNonStreamingLexer};
 use lrpar::{LexParseError, Lexeme as _, Lexer, NonStreamingLexer, ParseError, ParseRepair};
 
 use super::ast::File;
@@ -69,11 +69,7 @@ impl Damage {
 
 /// Parses `text`. `hidden` is what must not be shown of it.
 pub(super) fn parse(text: &str, lines: &Lines, hidden: &Hidden<'_>) -> Syntax {
-    let given = Given {
-        text,
-        lines,
-        tokens: RefCell::new(Tokens::read(text)),
-    };
+    let given = Given::new(text);
     let (file, errors) = is::parse(&given);
     let mut mistakes = given.tokens.into_inner().into_mistakes();
     let damage = if errors.is_empty() {
@@ -122,9 +118,18 @@ fn in_words(
 
 /// What the parser is given.
 struct Given<'s> {
-    text: &'s str,
-    lines: &'s Lines,
     tokens: RefCell<Tokens<'s>>,
+    /// Answers what grammars may ask whose actions look at the text: this one's do not.
+    text: LRNonStreamingLexer<'s, 's, DefaultLexerTypes<u8>>,
+}
+
+impl<'s> Given<'s> {
+    fn new(text: &'s str) -> Self {
+        Self {
+            tokens: RefCell::new(Tokens::read(text)),
+            text: LRNonStreamingLexer::new(text, Vec::new(), NewlineCache::new()),
+        }
+    }
 }
 
 /// The parser asks for all tokens, once.
@@ -134,28 +139,17 @@ impl Lexer<DefaultLexerTypes<u8>> for Given<'_> {
     }
 }
 
-/// For grammars whose actions look at the text: this one's do not.
 impl<'s> NonStreamingLexer<'s, DefaultLexerTypes<u8>> for Given<'s> {
     fn span_str(&self, span: Span) -> &'s str {
-        &self.text[span.start()..span.end()]
+        self.text.span_str(span)
     }
 
     fn span_lines_str(&self, span: Span) -> &'s str {
-        let (first, last) = (
-            self.lines.number(span.start()),
-            self.lines.number(span.end()),
-        );
-        let start = self.lines.range(first, self.text).start;
-        &self.text[start..self.lines.range(last, self.text).end]
+        self.text.span_lines_str(span)
     }
 
     fn line_col(&self, span: Span) -> ((usize, usize), (usize, usize)) {
-        let place = |at| {
-            let line = self.lines.number(at);
-            let start = self.lines.range(line, self.text).start;
-            (line, self.text[start..at].chars().count() + 1)
-        };
-        (place(span.start()), place(span.end()))
+        self.text.line_col(span)
     }
 }
 

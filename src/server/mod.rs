@@ -288,11 +288,11 @@ impl Server {
     /// Has the main thread end the process. A client that asked for it is answered when a new
     /// server could start.
     fn shut_down(&self, client: Option<UnixStream>) {
-        // The main thread listens until the process ends.
-        let _ = self.end.send(End::Asked(client));
+        self.end(End::Asked(client));
     }
 
     fn end(&self, end: End) {
+        // The main thread listens until the process ends.
         let _ = self.end.send(end);
     }
 }

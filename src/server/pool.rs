@@ -167,10 +167,8 @@ impl Inner {
             if calls {
                 self.call_another();
             }
-            // A panic is a bug, but it must not take the worker with it.
-            if catch_unwind(AssertUnwindSafe(job)).is_err() {
-                log::error!("a worker for {} failed: please report this", self.name);
-            }
+            // A panic is a bug, which has been told of by now; it must not take the worker with it.
+            let _ = catch_unwind(AssertUnwindSafe(job));
             // Jobs have secrets, and this thread may now wait for hours, or leave its stack behind.
             sys::wipe_stack();
             self.lock().finished(&key);

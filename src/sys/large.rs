@@ -1,6 +1,7 @@
 //! Large blocks of memory: each is a mapping of its own. The system takes it back with all that is
-//! in it, so that nothing has to be wiped, and lets it grow without copying it: what megabytes of
-//! configuration cost is mostly the pages that they touch.
+//! in it, and gives its pages to others wiped only, so that they need not be wiped here; and lets
+//! it grow without copying it. What megabytes of configuration cost is mostly the pages that are
+//! touched.
 
 #![expect(unsafe_code, reason = "this is about raw memory")]
 
@@ -8,7 +9,7 @@ use std::alloc::Layout;
 use std::ptr::null_mut;
 
 /// Blocks of so many bytes are large.
-const LARGE: usize = 256 * 1024;
+pub(super) const LARGE: usize = 256 * 1024;
 
 /// No system has smaller pages, where its mappings begin.
 const PAGE: usize = 4096;
@@ -39,8 +40,13 @@ pub(super) fn map(size: usize) -> *mut u8 {
 /// # Safety
 /// It must be from here, of `size` bytes, and not be used any more.
 pub(super) unsafe fn unmap(block: *mut u8, size: usize) {
-    // SAFETY: as the caller promises. It cannot fail for a whole mapping.
-    unsafe { libc::munmap(block.cast(), size) };
+    // SAFETY: as the caller promises.
+    unsafe {
+        // The system has put it together with its neighbours, and has no room to take them apart.
+        if libc::munmap(block.cast(), size) != 0 {
+            super::wiping::wipe(block, size);
+        }
+    }
 }
 
 /// Makes a block larger or smaller, which may move it; null, and the block as it was, where there

@@ -13,7 +13,7 @@ pub fn give_memory_back() {
 #[expect(unsafe_code, reason = "mallopt has no safe wrapper")]
 fn limit_malloc() {
     /// By itself glibc raises this with each large block that is freed, and with it how much it keeps.
-    const LARGE: i32 = 256 * 1024;
+    const LARGE: i32 = super::large::LARGE as i32;
     /// By itself glibc has up to eight for each processor, each with its own remains.
     const ARENAS: i32 = 2;
     // SAFETY: no memory is passed, and there is one thread.

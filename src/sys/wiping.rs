@@ -2,7 +2,7 @@
 //!
 //! Secrets pass through buffers of libraries that do not wipe them: TLS records, HTTP, JSON. Whoever
 //! frees a buffer leaves what was in it behind, for as long as nothing else happens to be put there.
-//! A large block goes back to the system as a whole, which wipes it.
+//! A large block goes back to the system as a whole, and is out of this process's reach then.
 
 #![expect(unsafe_code, reason = "this is about raw memory")]
 
@@ -72,7 +72,7 @@ unsafe impl GlobalAlloc for Wiping {
 /// # Safety
 /// `start` must be valid for writing `length` bytes.
 #[inline]
-unsafe fn wipe(start: *mut u8, length: usize) {
+pub(super) unsafe fn wipe(start: *mut u8, length: usize) {
     // SAFETY: as the caller promises. The empty instruction may read the memory for all that the
     // compiler knows, so that the zeros must be there.
     unsafe {

@@ -42,6 +42,7 @@ fn assemble(globals: &Block, block: &mut Block, name: Option<AccountName>) -> Op
     let transient_error_if_cmd =
         level_with(globals, block, Key::TransientErrorIfCmd).text(Key::TransientErrorIfCmd);
     let ca_file = level_with(globals, block, Key::CaFile).file(Key::CaFile);
+    // Before the token endpoint is taken out: whether they belong to the same server decides.
     let (device_uri, revoke_uri) = (device_uri(block), revoke_uri(block));
     let named = block.provider().map(Provider::dialect);
     let authority = authority(block)?;
