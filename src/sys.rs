@@ -37,7 +37,7 @@ pub use self::alarm::Alarm;
 pub use self::begin::run_program;
 pub use self::confine::{Access, Measure, confine};
 pub use self::locked::{LockedText, reserve_locked_memory};
-pub use self::memory::{give_memory_back, return_memory};
+pub use self::memory::{give_memory_back, refuse_huge_pages, return_memory};
 pub use self::terminal::window_width;
 pub use self::watch::{Interest, Watch};
 pub use self::wiping::{WipedBytes, Wiping, wipe_stack};

@@ -348,7 +348,7 @@ fn expected(error: &SyntaxError, kind_before: Option<u8>) -> Option<String> {
         is::N_CLOSE_BRACKET => Some("']'"),
         _ => None,
     };
-    // In the order of the tokens' numbers, so that the same file always gets the same words.
+    // In the order of the tokens' numbers: the parser has its repairs in none.
     let words: Vec<&str> = (0..=u8::MAX)
         .filter(|kind| kinds.contains(kind))
         .filter_map(text)

@@ -160,6 +160,7 @@ pub(super) fn harden(runtime_dir: &Path) -> io::Result<Vec<Protection>> {
     }
     sys::raise_descriptor_limit();
     sys::give_memory_back();
+    sys::refuse_huge_pages();
     signals::block()?;
     let locked = Measure::new("tokens locked in memory", sys::reserve_locked_memory());
     let mut protections = vec![

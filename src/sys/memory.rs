@@ -23,6 +23,14 @@ fn limit_malloc() {
     }
 }
 
+/// Has the system use small pages only: a huge one would be 2 MiB for a few tokens, and some systems
+/// make them unasked. What is started from this process inherits that.
+pub fn refuse_huge_pages() {
+    #[cfg(target_os = "linux")]
+    // It is a matter of memory alone.
+    let _ = nix::sys::prctl::set_thp_disable(true);
+}
+
 /// Gives back what is free now: for when much was in use for a while.
 pub fn return_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
