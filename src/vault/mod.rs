@@ -68,7 +68,7 @@ impl Vault {
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let mut vault = Self {
-            entries: HashMap::new(),
+            entries: HashMap::with_capacity(config.accounts.len()),
             order: Vec::new(),
             schedule: Schedule::default(),
             logins: HashMap::new(),
