@@ -7,6 +7,7 @@
     reason = "a measurement reads clocks, waits, and has nobody to hand an error to"
 )]
 
+mod burst;
 mod client;
 mod counting;
 mod lab;
@@ -33,7 +34,7 @@ const GROUPS: [(&str, fn()); 9] = [
     ("musl", rows::musl),
     ("start", rows::start),
     ("idle", rows::idle),
-    ("burst", rows::burst),
+    ("burst", burst::burst),
     ("load", rows::load),
     ("many", rows::many_accounts),
     ("configuration", rows::configuration),
