@@ -1,4 +1,4 @@
-//! What the program costs, beside the least that a C program can do: prints the table that
+//! What the program costs, beside small C programs that do the same: prints the table that
 //! benches/README.md explains. It fails at nothing but setting itself up: machines differ.
 #![allow(
     clippy::unwrap_used,
