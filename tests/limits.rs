@@ -39,15 +39,13 @@ fn with_descriptors(config: &str) -> Pizauth {
 fn there_is_room_for_256_clients_and_the_next_takes_the_place_of_the_first() {
     let provider = Provider::start();
     let user = with_descriptors(&provider.account("a", ""));
-    let before = descriptors(&user);
+    wait_for_accepted(&user, 0);
     let mut crowd: Vec<_> = (0..CLIENTS).map(|_| control(&user)).collect();
     for stream in &crowd {
         stream.set_nonblocking(true).unwrap();
     }
     // Not by asking: who asks takes a place, too, until the request is there.
-    wait_until("all of them have come in", || {
-        descriptors(&user) >= before + CLIENTS
-    });
+    wait_for_accepted(&user, CLIENTS);
     assert!(crowd.iter().all(is_kept), "there is room for all of them");
     crowd.push(control(&user));
     crowd[0].set_nonblocking(false).unwrap();
@@ -63,7 +61,7 @@ fn there_is_room_for_64_browsers_and_the_next_takes_the_place_of_the_first() {
     let user = with_descriptors(&(provider.account("a", "") + &secure));
     // At all doors together: in turn over http and https.
     let doors = [user.listeners(), user.secure_listeners()].concat();
-    let before = descriptors(&user);
+    let before = descriptors_at_rest(&user);
     let mut crowd: Vec<_> = (0..BROWSERS)
         .map(|number| browser(&doors[number % doors.len()]))
         .collect();

@@ -14,7 +14,7 @@ use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::attack::{control, descriptors, send};
+use support::attack::{control, descriptors, descriptors_at_rest, send};
 use support::*;
 
 /// A server with a token and a login that is under way.
@@ -105,7 +105,7 @@ const STAGES: [&str; 5] = ["asks", "reads a little", "reads all", "is ready", "i
 #[test]
 fn whoever_dies_while_taking_over_replaces_nobody() {
     let running = Running::start();
-    let count = descriptors(&running.user);
+    let count = descriptors_at_rest(&running.user);
     for stage in STAGES {
         take_over_until(&running.user, stage);
         running.goes_on();

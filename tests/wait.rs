@@ -6,7 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use support::attack::{
-    control, descriptors, hear, processor_time, send, switches, wait_for_clients,
+    control, descriptors, descriptors_at_rest, hear, processor_time, send, switches,
+    wait_for_accepted, wait_for_clients,
 };
 use support::*;
 
@@ -49,12 +50,11 @@ fn who_waits_costs_nothing_and_goes_with_its_process() {
     let provider = Provider::start();
     let user = Pizauth::start(&provider.account("a", ""));
     let url = user.url("a");
-    let before = descriptors(&user);
+    let before = descriptors_at_rest(&user);
     let mut waiting: Vec<_> = (0..40)
         .map(|_| user.spawn(&["show", "--wait=1h", "a"]))
         .collect();
-    wait_for_clients(&user, 40);
-    wait_until("all are accepted", || descriptors(&user) >= before + 40);
+    wait_for_accepted(&user, 40);
     let quiet = || {
         let count = switches(&user);
         provider.gate().pass_within(Duration::from_millis(300));

@@ -264,16 +264,39 @@ pub fn descriptors(user: &Pizauth) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
-/// Waits until this many clients are connected to the server's control socket.
+/// The same when nobody is connected: whoever was answered a moment ago may still be let go of.
+#[track_caller]
+pub fn descriptors_at_rest(user: &Pizauth) -> usize {
+    wait_for_accepted(user, 0);
+    descriptors(user)
+}
+
+/// How /proc/net/unix tells a listener's connections: those that wait to be accepted, and the others.
+const WAITING: &str = " 0001 02 ";
+const ACCEPTED: &str = " 0001 03 ";
+
+/// How many clients of the server's control socket are in one of these states.
+fn clients(user: &Pizauth, states: &[&str]) -> usize {
+    // The server's ends have its path.
+    let path = user.socket().display().to_string();
+    let sockets = fs::read_to_string("/proc/net/unix").unwrap();
+    let counts =
+        |line: &&str| line.ends_with(&path) && states.iter().any(|state| line.contains(state));
+    sockets.lines().filter(counts).count()
+}
+
+/// Waits until this many clients are connected to the server's control socket, accepted or not.
 #[track_caller]
 pub fn wait_for_clients(user: &Pizauth, count: usize) {
-    let path = user.socket().display().to_string();
-    // The server's ends have its path; 03 is a connection, 02 one that is not accepted yet, and 01
-    // what listens.
-    let is_connected = |line: &str| line.contains(" 0001 02 ") || line.contains(" 0001 03 ");
-    let connected = |line: &&str| line.ends_with(&path) && is_connected(line);
     super::wait_until(&format!("{count} clients are connected"), || {
-        let sockets = fs::read_to_string("/proc/net/unix").unwrap();
-        sockets.lines().filter(connected).count() >= count
+        clients(user, &[WAITING, ACCEPTED]) >= count
+    });
+}
+
+/// Waits until the server has accepted exactly this many clients, and let go of all others.
+#[track_caller]
+pub fn wait_for_accepted(user: &Pizauth, count: usize) {
+    super::wait_until(&format!("{count} clients are accepted"), || {
+        clients(user, &[ACCEPTED]) == count
     });
 }
