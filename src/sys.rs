@@ -30,7 +30,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{ForkResult, Pid};
 
 pub use self::alarm::Alarm;
@@ -291,6 +291,17 @@ pub fn raise_descriptor_limit() {
 pub fn unblock_signals(command: &mut Command) -> &mut Command {
     // SAFETY: a system call that allocates nothing and takes no lock.
     unsafe { command.pre_exec(|| Ok(SigSet::empty().thread_set_mask()?)) }
+}
+
+/// Whether this process ignores `signal`, as whoever started it may have wanted it to.
+#[expect(unsafe_code, reason = "sigaction has no safe wrapper")]
+#[must_use]
+pub fn is_ignored(signal: Signal) -> bool {
+    // SAFETY: an all-zero sigaction is valid.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: nothing is changed, and `action` outlives the call.
+    let result = unsafe { libc::sigaction(signal as i32, std::ptr::null(), &raw mut action) };
+    result == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
 /// Waits until `child` has ended, without collecting it. Returns false where `limit` has passed

@@ -11,9 +11,11 @@ mod support;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 
 use ::pizauth::protocol::{Reply, Request};
 use ::pizauth::secret::SecretText;
+use ::pizauth::sys::is_ignored;
 use nix::sys::signal::Signal;
 use support::scripted::{Scripted, Told};
 use support::terminal::Terminal;
@@ -172,7 +174,7 @@ fn whatever_ends_it_the_terminal_is_as_it_was() {
     ];
     let user = Pizauth::new();
     let _server = server(&user, || offer(""));
-    for signal in signals {
+    for signal in signals.into_iter().filter(|&it| !is_ignored(it)) {
         for arguments in [&["login", "--paste", "work"][..], &["complete", "work"]] {
             let mut terminal = login(&user, arguments, 80);
             terminal.wait_for(PROMPT);
@@ -184,8 +186,10 @@ fn whatever_ends_it_the_terminal_is_as_it_was() {
             terminal.wait_for("\nthe login stays open: 'pizauth complete work' finishes it\n");
         }
     }
+    // Who started the tests may have them ignore it.
+    let interrupt = (!is_ignored(Signal::SIGINT)).then_some(Signal::SIGINT as i32);
     for (keys, signal, code) in [
-        ("abc\x03", Some(Signal::SIGINT as i32), None),
+        ("abc\x03", interrupt, interrupt.is_none().then_some(3)),
         ("\x04", None, Some(3)),
     ] {
         let mut terminal = login(&user, &["login", "--paste", "work"], 80);
@@ -195,6 +199,31 @@ fn whatever_ends_it_the_terminal_is_as_it_was() {
         assert_eq!((status.signal(), status.code()), (signal, code));
         assert!(terminal.is_ordinary());
     }
+}
+
+#[test]
+fn what_was_ignored_goes_on_to_be() {
+    let user = Pizauth::new();
+    let server = server(&user, || offer(""));
+    let mut command = Command::new("sh");
+    let pizauth = user.command(&["login", "--paste", "work"]);
+    command
+        .args(["-c", "trap '' HUP INT; exec \"$@\"", "sh"])
+        .arg(pizauth.get_program())
+        .args(pizauth.get_args())
+        .envs(
+            pizauth
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("SSH_TTY", "/dev/pts/0");
+    let mut terminal = Terminal::start(&mut command, 80);
+    terminal.wait_for(PROMPT);
+    terminal.signal(Signal::SIGHUP);
+    terminal.signal(Signal::SIGINT);
+    terminal.type_in(&format!("{BACK}\r"));
+    assert!(terminal.wait_for_end().success());
+    assert!(server.requests().last().unwrap().ends_with(BACK));
 }
 
 #[test]

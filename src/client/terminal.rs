@@ -15,7 +15,7 @@ use nix::sys::termios::{
 };
 use nix::unistd::{getpgrp, tcgetpgrp};
 
-use crate::sys::window_width;
+use crate::sys::{is_ignored, window_width};
 
 /// The signals that end a program: the terminal is set right before.
 const ENDING: [Signal; 4] = [
@@ -165,8 +165,12 @@ impl Drop for Signals {
     }
 }
 
+/// Those that are ignored (as under nohup) go on to be.
 fn ending() -> SigSet {
-    ENDING.into_iter().collect()
+    ENDING
+        .into_iter()
+        .filter(|signal| !is_ignored(*signal))
+        .collect()
 }
 
 fn pass_on(signals: SigSet, mut writer: PipeWriter) {

@@ -112,39 +112,69 @@ pub(super) fn detach() -> io::Result<()> {
         .map_err(|_| is_gone())
 }
 
-/// Has the helper open a file. Opening the configuration also has it look there for what it may
-/// do, while this process reads it too.
+/// Has the helper open a file.
 ///
 /// # Errors
 /// Where it may not, or cannot.
 pub(super) fn open(path: &Path) -> io::Result<File> {
-    settle(&Ask::Open(path.as_os_str().as_bytes().to_vec()))?
+    open_at(&attentive()?, path)
+}
+
+/// A configuration that was read again, which the helper goes by when it is told to.
+pub(super) struct Reread {
+    pub(super) config: Config,
+    /// Where the helper has read it too.
+    helper: Option<UnixStream>,
+}
+
+impl Reread {
+    /// Reads the configuration at `path`.
+    ///
+    /// # Errors
+    /// Where it cannot be read or has mistakes.
+    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let opened = attentive().and_then(|helper| Ok((open_at(&helper, path)?, helper)));
+        let (config, helper) = match opened {
+            Ok((file, helper)) => (config::load_from(&file, path)?, Some(helper)),
+            // Fails in the same way, and says so in the configuration's own words; or tells that
+            // there is no helper any more, where this process may not open it itself.
+            Err(_) => (config::load(path)?, None),
+        };
+        if let Some(warning) = config::exposed_secrets(path, &config) {
+            log::warn!("{warning}");
+        }
+        Ok(Self { config, helper })
+    }
+
+    /// Has the helper do what this configuration names, from the next thing on that it is asked
+    /// for.
+    ///
+    /// # Errors
+    /// Where there is no helper any more.
+    pub(super) fn adopt(self) -> io::Result<Config> {
+        if let Some(helper) = &self.helper {
+            settle(helper, &Ask::Adopt).map_err(|_| is_gone())?;
+        }
+        Ok(self.config)
+    }
+}
+
+/// A connection to the helper for what is done at once.
+fn attentive() -> io::Result<UnixStream> {
+    let connection = connect(&[])?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    Ok(connection)
+}
+
+fn open_at(helper: &UnixStream, path: &Path) -> io::Result<File> {
+    settle(helper, &Ask::Open(path.as_os_str().as_bytes().to_vec()))?
         .ok_or_else(|| io::Error::other("the helper sent no file"))
 }
 
-/// Reads the configuration again, and has the helper look what it names now.
-///
-/// # Errors
-/// Where it cannot be read or has mistakes.
-pub(super) fn load_config(path: &Path) -> Result<Config, ConfigError> {
-    let config = match open(path) {
-        Ok(file) => config::load_from(&file, path),
-        // Fails in the same way, and says so in the configuration's own words; or tells that
-        // there is no helper any more, where this process may not open it itself.
-        Err(_) => config::load(path),
-    }?;
-    if let Some(warning) = config::exposed_secrets(path, &config) {
-        log::warn!("{warning}");
-    }
-    Ok(config)
-}
-
 /// Asks for something that is done at once.
-fn settle(ask: &Ask) -> io::Result<Option<File>> {
-    let connection = connect(&[])?;
-    connection.set_read_timeout(Some(PATIENCE))?;
-    write(&connection, ask, &[])?;
-    let (told, descriptors) = read(&connection)?;
+fn settle(helper: &UnixStream, ask: &Ask) -> io::Result<Option<File>> {
+    write(helper, ask, &[])?;
+    let (told, descriptors) = read(helper)?;
     match told {
         Told::Done => Ok(descriptors.into_iter().next().map(File::from)),
         Told::NotNamed => Err(io::Error::other(NotNamed)),

@@ -42,6 +42,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use self::handover::Fate;
+use self::helper::Reread;
 use self::intake::Handle;
 pub(crate) use self::logins::taken_apart;
 use self::notifier::Notifier;
@@ -232,9 +233,12 @@ impl Server {
     /// # Errors
     /// The text to show, where anything is wrong with it. Nothing is changed then.
     fn reload(self: &Arc<Self>) -> Result<usize, String> {
-        let config = helper::load_config(&self.config_path).map_err(|error| error.to_string())?;
+        let reread = Reread::read(&self.config_path).map_err(|error| error.to_string())?;
         let old = self.shared.settings();
-        let (redirect, moved) = old.redirect().adapt(&Said::by(&old.config), &config)?;
+        let (redirect, moved) = old
+            .redirect()
+            .adapt(&Said::by(&old.config), &reread.config)?;
+        let config = reread.adopt().map_err(|error| error.to_string())?;
         if let Some(warning) = redirect.certificate().and_then(Certificate::warning) {
             log::warn!("{warning}");
         }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{self, Account, ClientAuth, Config, HttpsCertificate, SecretSource};
+use crate::config::{Account, ClientAuth, Config, HttpsCertificate, SecretSource, Written};
 
 /// Variables of commands begin with this, so that none can change what a shell does.
 const PREFIX: &str = "PIZAUTH_";
@@ -39,8 +39,8 @@ struct Named {
 pub(super) struct Opened {
     /// What the server gets.
     pub(super) file: File,
-    /// Where it is the configuration: the same, to look what it names.
-    pub(super) config: Option<File>,
+    /// Where it is the configuration: what is written in it.
+    pub(super) config: Option<Written>,
 }
 
 impl Known {
@@ -86,11 +86,10 @@ impl Known {
         is_named.then_some(Place::Named)
     }
 
-    /// Looks what the configuration names now. The server says what is wrong with it, and leaves
-    /// the old one in force.
-    pub(super) fn look(&mut self, config: &File) {
-        let path = Path::new(OsStr::from_bytes(&self.config));
-        if let Ok(config) = config::load_from(config, path) {
+    /// Looks what the configuration names now. Where it has mistakes after all, the old one stays
+    /// in force.
+    pub(super) fn adopt(&mut self, written: &Written) {
+        if let Ok(config) = written.parse() {
             self.before = std::mem::replace(&mut self.now, Named::by(&config));
         }
     }
@@ -133,10 +132,11 @@ fn open_config(path: &Path) -> io::Result<Opened> {
         if !metadata.is_file() {
             return Ok(Opened { file, config: None });
         }
-        let config = File::open(path)?;
-        let other = config.metadata()?;
+        let again = File::open(path)?;
+        let other = again.metadata()?;
         if (metadata.dev(), metadata.ino()) == (other.dev(), other.ino()) {
-            let config = Some(config);
+            // What is wrong with it, the server says.
+            let config = Written::read(&again, path).ok();
             return Ok(Opened { file, config });
         }
     }
@@ -181,6 +181,7 @@ fn commands_of(account: &Account) -> impl Iterator<Item = &String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
 
     fn known() -> Known {
         let text = "persist_cmd = \"keep\"; account \"a\" { auth_uri = \"http://localhost/a\"; \
@@ -213,7 +214,7 @@ mod tests {
         let config = known.config.clone();
         let opened = known.place(&config).unwrap().open(&config).unwrap();
         assert!(!known.has_command("another", std::iter::empty()));
-        known.look(&opened.config.unwrap());
+        known.adopt(&opened.config.unwrap());
         // A command that was configured before may still be queued.
         for script in ["another", "keep"] {
             assert!(known.has_command(script, std::iter::empty()));

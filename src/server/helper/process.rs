@@ -108,6 +108,8 @@ fn attend(server: &UnixStream, pipes: Vec<OwnedFd>, known: &Mutex<Known>) {
     };
     match ask {
         Ask::Open(path) => open(server, &path, known),
+        // It comes after the configuration was opened.
+        Ask::Adopt => {}
         Ask::Run(run) => {
             let variables = run.environment.iter().map(|(name, _)| name.as_str());
             // Not under the lock, while the command runs.
@@ -121,8 +123,9 @@ fn attend(server: &UnixStream, pipes: Vec<OwnedFd>, known: &Mutex<Known>) {
     }
 }
 
-/// Opens a file for the server. Where it is the configuration, the server can begin to read it
-/// before this process has; what it asks for then has to wait.
+/// Opens a file for the server. Where it is the configuration, the server says whether it is good:
+/// both look what it names only then, since they would get into each other's way, and since one
+/// that is not put in force names nothing.
 fn open(server: &UnixStream, path: &[u8], known: &Mutex<Known>) {
     let Some(place) = lock(known).place(path) else {
         return tell(server, &Told::NotNamed, None);
@@ -132,11 +135,16 @@ fn open(server: &UnixStream, path: &[u8], known: &Mutex<Known>) {
         Ok(opened) => opened,
         Err(error) => return tell(server, &failed(error), None),
     };
-    let mut known = lock(known);
     tell(server, &Told::Done, Some(&opened.file));
     drop(opened.file);
-    if let Some(config) = opened.config {
-        known.look(&config);
+    // It goes away where there is nothing to adopt.
+    if let Ok((Ask::Adopt, _)) = read(server) {
+        // What is asked for from now on has to wait until it is known what may be done.
+        let mut known = lock(known);
+        tell(server, &Told::Done, None);
+        if let Some(written) = opened.config {
+            known.adopt(&written);
+        }
     }
 }
 
