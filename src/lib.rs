@@ -74,6 +74,8 @@ fn check(path: Option<&Path>) -> Exit {
             if let Some(warning) = config::exposed_secrets(&path, &config) {
                 console::say(err, &format!("warning: {warning}"));
             }
+            // The process ends here, and its memory with it: nobody reads it any more.
+            std::mem::forget(config);
             Exit::Done
         }
         // Mistakes have a form of their own, as compilers have it.

@@ -81,11 +81,11 @@ impl Response {
 
 impl Transport {
     /// One that will be asked to trust these files' certificates, beside the system's.
-    pub fn new(ca_files: impl IntoIterator<Item = Option<PathBuf>>) -> Self {
-        let secure = ca_files.into_iter().map(|file| (file, OnceLock::new()));
+    pub fn new(ca_files: impl IntoIterator<Item = PathBuf>) -> Self {
+        let trusts = ca_files.into_iter().map(Some).chain([None]);
         Self {
             plain: OnceLock::new(),
-            secure: secure.collect(),
+            secure: trusts.map(|file| (file, OnceLock::new())).collect(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Mistakes in a configuration file, and the text that a person reads about them. Knows lines and
 //! columns, and that some places must not be shown; knows nothing of options.
 
+use std::cell::OnceCell;
 use std::fmt::{self, Write as _};
 use std::ops::Range;
 
@@ -64,24 +65,37 @@ pub(super) fn quoted(text: &str) -> String {
     format!("'{shown}'")
 }
 
-/// Where lines begin in a text.
-pub(super) struct Lines(Vec<usize>);
+/// Where lines begin in a text. They are looked for when that is first asked: a file without
+/// mistakes need not wait for it.
+pub(super) struct Lines<'s> {
+    text: &'s str,
+    starts: OnceCell<Vec<usize>>,
+}
 
-impl Lines {
-    pub(super) fn of(text: &str) -> Self {
-        let after_newlines = text.match_indices('\n').map(|(at, _)| at + 1);
-        Self(std::iter::once(0).chain(after_newlines).collect())
+impl<'s> Lines<'s> {
+    pub(super) const fn of(text: &'s str) -> Self {
+        Self {
+            text,
+            starts: OnceCell::new(),
+        }
+    }
+
+    fn starts(&self) -> &[usize] {
+        self.starts.get_or_init(|| {
+            let after_newlines = self.text.match_indices('\n').map(|(at, _)| at + 1);
+            std::iter::once(0).chain(after_newlines).collect()
+        })
     }
 
     /// The number, from 1, of the line that `offset` is in.
     pub(super) fn number(&self, offset: usize) -> usize {
-        self.0.partition_point(|&start| start <= offset)
+        self.starts().partition_point(|&start| start <= offset)
     }
 
     /// Where line `number` begins, and where the next one does.
-    fn range(&self, number: usize, text: &str) -> Range<usize> {
-        let start = self.0.get(number - 1).copied().unwrap_or(text.len());
-        start..self.0.get(number).copied().unwrap_or(text.len())
+    fn range(&self, number: usize) -> Range<usize> {
+        let start = |at: usize| self.starts().get(at).copied().unwrap_or(self.text.len());
+        start(number - 1)..start(number)
     }
 }
 
@@ -110,7 +124,7 @@ impl Report {
     pub(super) fn new(
         path: &str,
         text: &str,
-        lines: &Lines,
+        lines: &Lines<'_>,
         hidden: &Hidden<'_>,
         mut mistakes: Vec<Diagnostic>,
     ) -> Self {
@@ -164,7 +178,7 @@ impl fmt::Display for Report {
 }
 
 impl Shown {
-    fn new(mistake: Diagnostic, text: &str, lines: &Lines, hidden: &Hidden<'_>) -> Self {
+    fn new(mistake: Diagnostic, text: &str, lines: &Lines<'_>, hidden: &Hidden<'_>) -> Self {
         let Diagnostic {
             span,
             title,
@@ -172,7 +186,7 @@ impl Shown {
             notes,
         } = mistake;
         let line = lines.number(span.start());
-        let range = lines.range(line, text);
+        let range = lines.range(line);
         let written = text[range.clone()].trim_end_matches(['\n', '\r']);
         // Only the first line of what spans several is marked.
         let line_end = range.start + written.len();

@@ -50,13 +50,15 @@ fn token(rest: &str, first: u8) -> (u8, usize) {
         b'#' => (is::N_OTHER_COMMENT, line(rest)),
         b'/' => after_slash(rest),
         b'\'' => other_quotes(rest, &['\'', '\n']),
-        _ if rest.starts_with(OPENING) => other_quotes(rest, &['“', '”', '»', '"', '\n']),
+        _ if rest.starts_with(is_opening) => other_quotes(rest, &['“', '”', '»', '"', '\n']),
         _ => word_or_stray(rest),
     }
 }
 
 /// The quotes that people's programs put in the place of straight ones. No word has one in it.
-const OPENING: [char; 4] = ['“', '”', '„', '«'];
+const fn is_opening(character: char) -> bool {
+    matches!(character, '“' | '”' | '„' | '«')
+}
 
 /// How long the line is, without its end.
 fn line(rest: &str) -> usize {
@@ -144,28 +146,48 @@ fn word(rest: &str) -> usize {
 /// How many bytes there are at `at` of characters that words are made of.
 fn run(rest: &str, at: usize) -> usize {
     let rest = &rest[at..];
-    let ends_word = |character| {
-        matches!(
-            character,
-            '\0'..=' '
-                | '\u{7f}'
-                | '"'
-                | '\''
-                | '#'
-                | '='
-                | ';'
-                | ','
-                | ':'
-                | '/'
-                | '\\'
-                | '{'
-                | '}'
-                | '['
-                | ']'
-        ) || OPENING.contains(&character)
-    };
-    rest.find(ends_word).unwrap_or(rest.len())
+    let ascii = rest
+        .bytes()
+        .take_while(|&byte| IS_IN_WORDS[usize::from(byte)]);
+    let length = ascii.count();
+    match rest.as_bytes().get(length) {
+        Some(byte) if !byte.is_ascii() => rest.find(ends_word).unwrap_or(rest.len()),
+        _ => length,
+    }
 }
+
+const fn ends_word(character: char) -> bool {
+    matches!(
+        character,
+        '\0'..=' '
+            | '\u{7f}'
+            | '"'
+            | '\''
+            | '#'
+            | '='
+            | ';'
+            | ','
+            | ':'
+            | '/'
+            | '\\'
+            | '{'
+            | '}'
+            | '['
+            | ']'
+    ) || is_opening(character)
+}
+
+/// Which bytes are characters by themselves that words are made of: nearly all words have no
+/// others.
+const IS_IN_WORDS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte.is_ascii() {
+        table[byte as usize] = !ends_word(byte as char);
+        byte += 1;
+    }
+    table
+};
 
 fn kind_of_word(word: &str) -> u8 {
     let bytes = word.as_bytes();

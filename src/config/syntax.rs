@@ -68,7 +68,7 @@ impl Damage {
 }
 
 /// Parses `text`. `hidden` is what must not be shown of it.
-pub(super) fn parse(text: &str, lines: &Lines, hidden: &Hidden<'_>) -> Syntax {
+pub(super) fn parse(text: &str, lines: &Lines<'_>, hidden: &Hidden<'_>) -> Syntax {
     let given = Given::new(text);
     let (file, errors) = is::parse(&given);
     let mut mistakes = given.tokens.into_inner().into_mistakes();
@@ -88,7 +88,7 @@ pub(super) fn parse(text: &str, lines: &Lines, hidden: &Hidden<'_>) -> Syntax {
 /// doubt.
 fn in_words(
     text: &str,
-    lines: &Lines,
+    lines: &Lines<'_>,
     hidden: &Hidden<'_>,
     errors: Vec<LexParseError<u8, DefaultLexerTypes<u8>>>,
     mistakes: &mut Vec<Diagnostic>,
@@ -156,7 +156,7 @@ impl<'s> NonStreamingLexer<'s, DefaultLexerTypes<u8>> for Given<'s> {
 /// Puts the parser's errors into words.
 struct Reporter<'s> {
     text: &'s str,
-    lines: &'s Lines,
+    lines: &'s Lines<'s>,
     tokens: &'s [DefaultLexeme<u8>],
     hidden: &'s Hidden<'s>,
     mistakes: &'s mut Vec<Diagnostic>,

@@ -16,7 +16,8 @@ use super::lexer;
 pub(super) struct Tokens<'s> {
     text: &'s str,
     unmended: lexer::Reading<'s>,
-    /// Those that are next. The last one may still grow, and stays until there is another.
+    /// Those that are next. Where the last one is a bare word, it may still grow, and stays until
+    /// there is another.
     ready: VecDeque<DefaultLexeme<u8>>,
     mistakes: Vec<Diagnostic>,
     /// Where the last stray character ended.
@@ -27,13 +28,20 @@ impl Iterator for Tokens<'_> {
     type Item = DefaultLexeme<u8>;
 
     fn next(&mut self) -> Option<DefaultLexeme<u8>> {
-        while self.ready.len() < 2 {
-            match self.unmended.next() {
-                Some(token) => self.take(token),
-                None => break,
+        loop {
+            let ready = self.ready.len();
+            if ready > 1 || self.ready.front().is_some_and(|token| !is_bare(token)) {
+                return self.ready.pop_front();
             }
+            let Some(token) = self.unmended.next() else {
+                return self.ready.pop_front();
+            };
+            // So are most that are not bare words.
+            if ready == 0 && self.is_fine(token) {
+                return Some(token);
+            }
+            self.take(token);
         }
-        self.ready.pop_front()
     }
 }
 
@@ -52,6 +60,26 @@ impl<'s> Tokens<'s> {
     /// What is wrong with single tokens, of those that were read.
     pub(super) fn into_mistakes(self) -> Vec<Diagnostic> {
         self.mistakes
+    }
+
+    /// Whether there is nothing to look for in this token, and nothing to be added to it.
+    fn is_fine(&self, token: DefaultLexeme<u8>) -> bool {
+        let span = token.span();
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+        match token.tok_id() {
+            is::N_STRING => self.text.as_bytes()[span.start()..span.end()]
+                .iter()
+                .all(is_plain),
+            is::N_EQUALS
+            | is::N_SEMICOLON
+            | is::N_COMMA
+            | is::N_COLON
+            | is::N_OPEN_BRACE
+            | is::N_CLOSE_BRACE
+            | is::N_OPEN_BRACKET
+            | is::N_CLOSE_BRACKET => true,
+            _ => false,
+        }
     }
 
     fn take(&mut self, token: DefaultLexeme<u8>) {
@@ -113,11 +141,9 @@ impl<'s> Tokens<'s> {
     /// Takes a character that directly follows a bare word for a part of it: that the word wants
     /// quotes is reported when it is read.
     fn grow_word(&mut self, span: Span) -> bool {
-        let bare = |token: &&mut DefaultLexeme<u8>| {
-            matches!(token.tok_id(), is::N_WORD | is::N_NAME | is::N_TIME)
-                && token.span().end() == span.start()
-        };
-        let Some(word) = self.ready.back_mut().filter(bare) else {
+        let touches =
+            |token: &&mut DefaultLexeme<u8>| is_bare(token) && token.span().end() == span.start();
+        let Some(word) = self.ready.back_mut().filter(touches) else {
             return false;
         };
         let start = word.span().start();
@@ -128,13 +154,6 @@ impl<'s> Tokens<'s> {
     /// A string with both its quotes.
     fn string(&mut self, token: DefaultLexeme<u8>) {
         let span = token.span();
-        let written = &self.text.as_bytes()[span.start()..span.end()];
-        // So are nearly all, and there is nothing to look for in them.
-        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
-        if written.iter().all(is_plain) {
-            self.ready.push_back(token);
-            return;
-        }
         let mistakes = self.mistakes.len();
         let mut characters = self.text[span.start()..span.end()].char_indices();
         while let Some((at, character)) = characters.next() {
@@ -194,6 +213,10 @@ impl<'s> Tokens<'s> {
             self.ready.push_back(lexeme(kind, end + at, end + at + 1));
         }
     }
+}
+
+fn is_bare(token: &DefaultLexeme<u8>) -> bool {
+    matches!(token.tok_id(), is::N_WORD | is::N_NAME | is::N_TIME)
 }
 
 fn lexeme(kind: u8, start: usize, end: usize) -> DefaultLexeme<u8> {

@@ -36,7 +36,7 @@ fn key_of(issued: &Issued) -> Key {
 /// Asks the issuers for their metadata, and all endpoints whether they are there, each once. The
 /// metadata are needed further.
 pub(super) fn ask(accounts: &[Arc<Account>], findings: &mut Vec<Finding>) -> Known {
-    let ca_files = accounts.iter().map(|account| account.ca_file.clone());
+    let ca_files = accounts.iter().filter_map(|it| it.ca_file.clone());
     let transport = Arc::new(Transport::new(ca_files));
     let deadline = ask::deadline();
     let (issuers, users) = issuers(accounts);

@@ -254,7 +254,8 @@ impl Server {
         }
         self.carry_out(orders);
         drop(old);
-        sys::return_memory();
+        // Nobody has to wait for this.
+        self.chores.submit("memory", sys::return_memory);
         Ok(accounts)
     }
 

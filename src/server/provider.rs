@@ -26,10 +26,8 @@ pub(super) struct Provider {
 
 impl Provider {
     pub(super) fn new(config: &Config) -> Self {
-        let ca_files = config
-            .accounts
-            .iter()
-            .map(|account| account.ca_file.clone());
+        let accounts = config.accounts.iter();
+        let ca_files = accounts.filter_map(|account| account.ca_file.clone());
         Self {
             transport: Transport::new(ca_files),
             metadata: Fetched::default(),

@@ -48,7 +48,8 @@ use crate::secret::RefreshToken;
 /// All accounts and their tokens.
 #[derive(Debug)]
 pub struct Vault {
-    entries: HashMap<AccountName, Entry>,
+    /// Boxed, so that a map which grows, or is made anew, has little to move.
+    entries: HashMap<AccountName, Box<Entry>>,
     /// The configuration's order, for listings.
     order: Vec<AccountName>,
     schedule: Schedule,
@@ -101,7 +102,7 @@ impl Vault {
             spent: Spent::default(),
             logged_in: None,
         };
-        self.entries.insert(account.name.clone(), entry);
+        self.entries.insert(account.name.clone(), Box::new(entry));
     }
 
     /// When [`Self::tick`] must be called next.
@@ -306,18 +307,17 @@ impl Vault {
     }
 
     fn entries_in_order(&self) -> impl Iterator<Item = &Entry> {
-        self.order.iter().filter_map(|name| self.entries.get(name))
+        let entries = self.order.iter().filter_map(|name| self.entries.get(name));
+        entries.map(AsRef::as_ref)
     }
 
     fn current(&self, ticket: &Ticket) -> Option<&Entry> {
-        self.entries
-            .get(ticket.account.as_str())
-            .filter(|entry| entry.generation == ticket.generation)
+        let entry = self.entries.get(ticket.account.as_str())?;
+        (entry.generation == ticket.generation).then_some(entry)
     }
 
     fn current_mut(&mut self, ticket: &Ticket) -> Option<&mut Entry> {
-        self.entries
-            .get_mut(ticket.account.as_str())
-            .filter(|entry| entry.generation == ticket.generation)
+        let entry = self.entries.get_mut(ticket.account.as_str())?;
+        (entry.generation == ticket.generation).then_some(entry)
     }
 }

@@ -44,7 +44,7 @@ pub(super) struct Directories {
 #[derive(Clone, Copy)]
 pub(super) struct Source<'s> {
     pub(super) text: &'s str,
-    pub(super) lines: &'s Lines,
+    pub(super) lines: &'s Lines<'s>,
     /// What must not be shown.
     pub(super) hidden: &'s Hidden<'s>,
     /// Where the syntax is at fault.
@@ -170,13 +170,13 @@ fn accounts(
     globals: &Block,
     declared: Vec<ast::Account>,
 ) -> (Vec<Arc<super::Account>>, Vec<Redirect>) {
-    let mut first_lines: HashMap<AccountName, usize> = HashMap::with_capacity(declared.len());
+    let mut seen: HashMap<AccountName, Span> = HashMap::with_capacity(declared.len());
     let mut accounts = Vec::with_capacity(declared.len());
     let mut redirects = Vec::with_capacity(declared.len());
     for account in declared {
         let name = account_name(context, account.name);
         if let Some(name) = &name {
-            unique(context, &mut first_lines, name, account.name.span);
+            unique(context, &mut seen, name, account.name.span);
         }
         let (checked, redirect) = account::check(context, globals, &account, name);
         accounts.extend(checked.map(Arc::new));
@@ -212,14 +212,15 @@ fn account_name(context: &mut Context<'_>, scalar: Scalar) -> Option<AccountName
 
 fn unique(
     context: &mut Context<'_>,
-    first_lines: &mut HashMap<AccountName, usize>,
+    seen: &mut HashMap<AccountName, Span>,
     name: &AccountName,
     span: Span,
 ) {
-    let Some(first) = first_lines.get(name) else {
-        first_lines.insert(name.clone(), context.line(span));
+    let Some(&first) = seen.get(name) else {
+        seen.insert(name.clone(), span);
         return;
     };
+    let first = context.line(first);
     let title = format!("account {} is declared twice", quoted(name.as_str()));
     let note = format!("first declared on line {first}");
     context.report(Diagnostic::new(span, title, "declared again here").note(note));
