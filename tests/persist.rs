@@ -8,6 +8,7 @@
 mod support;
 
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -88,6 +89,49 @@ impl Keeper {
         kill(pid, Signal::SIGKILL).unwrap();
         wait_until("it is dead", || kill(pid, None).is_err() || is_zombie(pid));
     }
+}
+
+/// Whoever logs out may take the runtime directory along, but not the server.
+#[test]
+fn a_server_that_nobody_finds_any_more_ends() {
+    let mut keeper = Keeper::new();
+    keeper.provider.rotate();
+    keeper.user.start_foreground();
+    keeper.log_in("a");
+    let token = keeper.provider.last_token();
+    keeper.wait_for_kept(&token);
+    let (dir, socket) = (keeper.user.runtime_dir(), keeper.user.socket());
+    let take_along = || fs::remove_dir_all(dir.join("pizauth"));
+    let take_socket = || fs::remove_file(&socket);
+    for take in [&take_along as &dyn Fn() -> io::Result<()>, &take_socket] {
+        take().unwrap();
+        assert_eq!(keeper.user.wait_for_end().code(), Some(1));
+        let log = keeper.user.log();
+        assert!(log.contains("nobody finds this server: ending"), "{log}");
+        keeper.user.start_foreground();
+        assert_eq!(keeper.user.token("a"), token);
+    }
+    keeper.user.run(&["shutdown"]).expect(0);
+    assert!(keeper.user.wait_for_end().success());
+    assert!(!keeper.user.log().contains("nobody finds"));
+}
+
+#[test]
+fn it_leaves_the_place_of_the_next_one_alone() {
+    let keeper = Keeper::new();
+    keeper.user.start_background();
+    keeper.log_in("a");
+    let token = keeper.provider.last_token();
+    keeper.wait_for_kept(&token);
+    let first = keeper.user.pid().unwrap();
+    let dir = keeper.user.runtime_dir().join("pizauth");
+    fs::rename(&dir, dir.with_extension("old")).unwrap();
+    keeper.user.start_background();
+    wait_until("the first has ended", || {
+        kill(first, None).is_err() || is_zombie(first)
+    });
+    assert_ne!(keeper.user.pid().unwrap(), first);
+    assert_eq!(keeper.user.token("a"), token);
 }
 
 #[test]

@@ -24,7 +24,8 @@ use std::time::Duration;
 
 use nix::unistd::ForkResult;
 
-pub(super) use self::wire::{Ask, Run, Told, read, write};
+pub(super) use self::wire::{Ask, Run, Told};
+use self::wire::{read, write};
 use crate::config::{self, Config, ConfigError};
 use crate::files::NotNamed;
 use crate::sys;
@@ -153,7 +154,7 @@ impl Reread {
     /// Where there is no helper any more.
     pub(super) fn adopt(self) -> io::Result<Config> {
         if let Some(helper) = &self.helper {
-            settle(helper, &Ask::Adopt).map_err(|_| is_gone())?;
+            settle(helper, &Ask::Adopt)?;
         }
         Ok(self.config)
     }
@@ -172,11 +173,11 @@ fn open_at(helper: &UnixStream, path: &Path) -> io::Result<File> {
 }
 
 /// Asks for something that is done at once.
-fn settle(helper: &UnixStream, ask: &Ask) -> io::Result<Option<File>> {
-    write(helper, ask, &[])?;
-    let (told, descriptors) = read(helper)?;
+fn settle(helper: &UnixStream, what: &Ask) -> io::Result<Option<File>> {
+    ask(helper, what)?;
+    let (told, file) = hear(helper)?;
     match told {
-        Told::Done => Ok(descriptors.into_iter().next().map(File::from)),
+        Told::Done => Ok(file),
         Told::NotNamed => Err(io::Error::other(NotNamed)),
         Told::Failed(failure) => Err(failure.into()),
         Told::Exited(_) | Told::TimedOut => Err(io::Error::other("the helper is confused")),
@@ -191,17 +192,40 @@ pub(super) fn connect(descriptors: &[BorrowedFd<'_>]) -> io::Result<UnixStream> 
     let (ours, theirs) = UnixStream::pair()?;
     let mut all = vec![theirs.as_fd()];
     all.extend(descriptors);
-    let sent = sys::send_with_descriptors(&helper()?.channel, &[CONNECTION], &all);
-    sent.map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => is_gone(),
-        _ => error,
-    })?;
+    sys::send_with_descriptors(&helper()?.channel, &[CONNECTION], &all).map_err(unless_gone)?;
     Ok(ours)
+}
+
+/// Asks for something over a connection to the helper.
+///
+/// # Errors
+/// Where there is no helper any more, or this is too long.
+pub(super) fn ask(helper: &UnixStream, ask: &Ask) -> io::Result<()> {
+    write(helper, ask, &[]).map_err(unless_gone)
+}
+
+/// What the helper answers, and the file that it sends.
+///
+/// # Errors
+/// Where there is no helper any more, or it takes longer than the connection waits.
+pub(super) fn hear(helper: &UnixStream) -> io::Result<(Told, Option<File>)> {
+    let (told, descriptors) = read(helper).map_err(unless_gone)?;
+    Ok((told, descriptors.into_iter().next().map(File::from)))
+}
+
+/// An error of a connection to the helper, which may be that there is none any more.
+fn unless_gone(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::UnexpectedEof => is_gone(),
+        _ => error,
+    }
 }
 
 /// What is said where the helper is no more. Another one cannot be started: this process has given
 /// that up, and has secrets in it.
-pub(super) fn is_gone() -> io::Error {
+fn is_gone() -> io::Error {
     io::Error::other(
         "the process that runs commands has ended: restart the server, which \
          'pizauth server --replace' does without losing a token",

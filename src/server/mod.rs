@@ -118,6 +118,8 @@ enum End {
     Asked(Option<UnixStream>),
     /// It cannot go on, which has been logged.
     Failed,
+    /// Its place is not there any more, or another server's.
+    Displaced,
     /// Another one has taken over.
     Replaced,
 }

@@ -1,9 +1,10 @@
 //! The server's place: the lock that says that it is the one, the control socket, and the redirect
 //! listeners. Each is made, inherited from the server before this one, or passed by the system.
 
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ use crate::console;
 use crate::paths::{RuntimeDir, RuntimePaths};
 use crate::server::redirect::{Listeners, Said};
 use crate::server::taking::Taken;
-use crate::sys;
+use crate::sys::{self, Removals};
 
 /// What a server needs in order to be found, and to be the only one.
 pub(super) struct Place {
@@ -23,6 +24,8 @@ pub(super) struct Place {
     pub(super) redirect: Listeners,
     /// The socket's path, to be removed at the end. `None` where it is not this server's to remove.
     pub(super) socket: Option<PathBuf>,
+    /// `None` where the system does not tell when files go.
+    pub(super) standing: Option<Standing>,
 }
 
 impl Place {
@@ -47,6 +50,7 @@ impl Place {
             ),
         };
         Ok(Self {
+            standing: Standing::of(paths, &lock, socket.as_deref()),
             lock,
             control,
             redirect,
@@ -67,13 +71,65 @@ impl Place {
         let (redirect, moved) = inherited.adapt(&taken.handover.said, config)?;
         taken.moved = moved;
         let failed = |error: io::Error| text(&error);
+        let lock = taken.lock.try_clone().map_err(failed)?.into();
+        let socket = taken.handover.owns_socket.then(|| paths.socket.clone());
         Ok(Self {
-            lock: taken.lock.try_clone().map_err(failed)?.into(),
+            standing: Standing::of(paths, &lock, socket.as_deref()),
+            lock,
             control: taken.control.try_clone().map_err(failed)?,
             redirect,
-            socket: taken.handover.owns_socket.then(|| paths.socket.clone()),
+            socket,
         })
     }
+}
+
+/// The files by which others know of a server.
+pub(super) struct Standing {
+    removals: Removals,
+    /// Each where it is, and which one it is.
+    files: Vec<(PathBuf, Identity)>,
+}
+
+/// The device and the number of a file.
+type Identity = (u64, u64);
+
+fn identity(metadata: &Metadata) -> Identity {
+    (metadata.dev(), metadata.ino())
+}
+
+impl Standing {
+    fn of(paths: &RuntimePaths, lock: &File, socket: Option<&Path>) -> Option<Self> {
+        let find = || {
+            let removals = Removals::from(&paths.dir)?;
+            let mut files = vec![(paths.lock.clone(), identity(&lock.metadata()?))];
+            if let Some(socket) = socket {
+                files.push((socket.into(), identity(&fs::symlink_metadata(socket)?)));
+            }
+            Ok(Self { removals, files })
+        };
+        let unnoticed = |error: &io::Error| {
+            log::debug!("whether the server's files go will not be noticed: {error}");
+        };
+        find().inspect_err(unnoticed).ok()
+    }
+
+    /// Comes back when one of the files is no longer where it was, and says which.
+    ///
+    /// # Errors
+    /// Where the system does not tell.
+    pub(super) fn wait_until_lost(&self) -> io::Result<&Path> {
+        loop {
+            let mut files = self.files.iter();
+            if let Some((path, _)) = files.find(|(path, known)| !is_there(path, *known)) {
+                return Ok(path);
+            }
+            self.removals.wait()?;
+        }
+    }
+}
+
+fn is_there(path: &Path, known: Identity) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| identity(&found) == known)
 }
 
 /// Whether a server holds the lock. A socket alone does not tell: the system's service manager may

@@ -122,7 +122,7 @@ fn try_to_converse(
     };
     helper.set_write_timeout(Some(GRACE))?;
     helper.set_read_timeout(Some(command.limit + GRACE))?;
-    helper::write(&helper, &Ask::Run(asked(command, outlives)), &[])?;
+    helper::ask(&helper, &Ask::Run(asked(command, outlives)))?;
     if let Some((to, from)) = pipes {
         // A conversation that fails, or takes too long, is no more than a command that does.
         let _ = pipes::talk(
@@ -134,11 +134,8 @@ fn try_to_converse(
             deadline,
         );
     }
-    match helper::read(&helper) {
-        Ok((told, _)) => ended(told, command.limit),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(helper::is_gone()),
-        Err(error) => Err(error),
-    }
+    let (told, _) = helper::hear(&helper)?;
+    ended(told, command.limit)
 }
 
 fn asked(command: &Command, outlives: bool) -> Run {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,7 +29,7 @@ use crate::server::intake::{self, Door, Intake};
 use crate::server::notifier::{self, Notifier};
 use crate::server::outbox;
 use crate::server::persister;
-use crate::server::place::{self, Place};
+use crate::server::place::{self, Place, Standing};
 use crate::server::pool::Pool;
 use crate::server::redirect::{Certificate, Redirect};
 use crate::server::settings::Settings;
@@ -175,9 +175,10 @@ fn serve(prepared: Prepared, detaching: Option<Detaching>, verbosity: u8) -> Res
 
 /// Lets go of everything, unless another server has it by now. `forsake` makes the socket nobody's.
 fn finish(server: &Server, end: End, forsake: impl FnOnce()) -> Exit {
+    let is_displaced = matches!(end, End::Displaced);
     let (client, exit) = match end {
         End::Asked(client) => (client, Some(Exit::Done)),
-        End::Failed => (None, Some(Exit::Error)),
+        End::Failed | End::Displaced => (None, Some(Exit::Error)),
         End::Replaced => (None, None),
     };
     if let Some(exit) = exit.filter(|_| server.may_end()) {
@@ -185,7 +186,10 @@ fn finish(server: &Server, end: End, forsake: impl FnOnce()) -> Exit {
         // The next server may want the same port.
         server.redirect.close();
         server.shared.settings().close();
-        forsake();
+        if !is_displaced {
+            // There may be another server's socket by now.
+            forsake();
+        }
         server.seat().as_ref().map(|seat| seat.lock.unlock());
         // Now another server could start.
         if let Some(client) = &client {
@@ -281,6 +285,9 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
     spawn_with(&server, "refresher", refresher::run)?;
     spawn_with(&server, "redirect", |server| take_in(redirect, server))?;
     spawn_with(&server, "control", |server| take_in(control, server))?;
+    if let Some(standing) = place.standing {
+        spawn_with(&server, "place", move |server| keep(&standing, server))?;
+    }
     spawn_with(&server, "outbox", move |server| {
         end_because(server, "sending replies", &delivery.run());
     })?;
@@ -360,6 +367,22 @@ fn spawn_with(
 
 fn take_in<D: Door>(intake: Intake<D>, server: &Server) {
     end_because(server, "waiting for connections", &intake.run());
+}
+
+/// Ends the server when its place goes, as the session's runtime directory does when its user logs
+/// out. Nobody would find this server any more; another one could start, and the two would use up
+/// each other's refresh tokens.
+fn keep(standing: &Standing, server: &Server) {
+    match standing.wait_until_lost() {
+        // It was this server itself.
+        Ok(_) if server.ending.load(Ordering::Acquire) => {}
+        Ok(path) => {
+            let path = path.display();
+            log::error!("'{path}' was removed, without which nobody finds this server: ending");
+            server.end(End::Displaced);
+        }
+        Err(error) => log::warn!("whether the server's files go is not noticed: {error}"),
+    }
 }
 
 /// Without its sockets the server would be there and yet of no use to anybody.
