@@ -57,6 +57,7 @@ fn server(user: &Pizauth, offered: impl Fn() -> Reply + Send + Sync + 'static) -
         Request::Complete(_, url) if url.expose() == BACK => Told::Reply(logged_in()),
         Request::Complete(..) => Told::Reply(Reply::Error("that is no login's state".into())),
         Request::Status => Told::Reply(document(r#"{"accounts": []}"#)),
+        Request::Info => Told::Reply(document("{}")),
         _ => Told::Wait,
     })
 }
@@ -256,7 +257,7 @@ fn complete_asks_for_the_address_and_reads_it_from_a_pipe() {
     terminal.wait_for("is logged in");
     assert!(!terminal.text().contains("CODE"));
     let sent = |account: &str| format!("complete\t{}\t{account}\n{BACK}", BACK.len());
-    assert_eq!(server.requests(), [sent("")]);
+    assert_eq!(server.requests(), ["info\n", &sent("")]);
     let input = format!("'{BACK}'\r\n");
     let run = user.run_with_input(&["complete", "work"], &input).expect(0);
     assert!(
@@ -264,7 +265,7 @@ fn complete_asks_for_the_address_and_reads_it_from_a_pipe() {
         "{run:?}"
     );
     assert_eq!(run.out, "");
-    assert_eq!(server.requests()[1], sent("work"));
+    assert_eq!(server.requests()[2], sent("work"));
     let wrong = "?state=x&code=CODE";
     let run = user.run_with_input(&["complete"], wrong).expect(1);
     assert_eq!(run.err, "ERROR - that is no login's state\n");
@@ -272,6 +273,16 @@ fn complete_asks_for_the_address_and_reads_it_from_a_pipe() {
     assert!(run.err.starts_with("ERROR - that is no URL"), "{run:?}");
     assert!(!run.err.contains("CODE"), "{run:?}");
     user.run(&["complete"]).expect(3);
+}
+
+#[test]
+fn nobody_is_asked_where_there_is_no_server() {
+    let user = Pizauth::new();
+    let mut terminal = login(&user, &["complete"], 80);
+    assert_eq!(terminal.wait_for_end().code(), Some(5));
+    terminal.wait_for("ERROR - the pizauth server is not running");
+    assert!(!terminal.text().contains(PROMPT));
+    assert!(terminal.is_ordinary());
 }
 
 #[test]

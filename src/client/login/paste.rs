@@ -155,6 +155,10 @@ impl<'a> Session<'a> {
     }
 
     fn run(mut self, err: &mut dyn Write) -> Result<Exit, End> {
+        if self.offer.is_none() && self.inlet.is_terminal() {
+            // Nobody is asked for what there is no server to take.
+            connection::exchange(self.socket, &Request::Info, &connection::LIMITS)?;
+        }
         self.prompt(err);
         loop {
             self.ask_for_end()?;
