@@ -84,7 +84,7 @@ fn a_socket_is_passed_and_stays() {
     // A client that comes before the server waits for it: that is what the socket is there for.
     let mut early = manager.user.spawn(&["show", "a"]);
     attack::wait_for_clients(&manager.user, 1);
-    for _ in 0..3 {
+    for start in 1..=3 {
         manager.activate(socket.try_clone().unwrap().into(), "server -d");
         assert_eq!(
             wait_for("an answer", || early.try_wait().unwrap()).code(),
@@ -93,6 +93,7 @@ fn a_socket_is_passed_and_stays() {
         let service = manager.service.as_ref().unwrap().id();
         assert_eq!(manager.user.info()["pid"], service);
         log_in(&provider, &manager.user.url("a"));
+        environment.wait_for_lines(start);
         manager.user.run(&["shutdown"]).expect(0);
         manager.wait_for_end();
         assert!(manager.user.socket().exists(), "it was not the server's");

@@ -38,7 +38,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use self::handover::Fate;
@@ -74,6 +74,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(10);
 /// A running server.
 pub struct Server {
     shared: Shared,
+    /// Held by who tells the user something, so that all is told in its order.
+    telling: Mutex<()>,
     config_path: PathBuf,
     started_at: Timestamp,
     /// What protects this process.
@@ -133,47 +135,59 @@ impl Server {
     }
 
     fn carry_out(self: &Arc<Self>, orders: Vec<Order>) {
-        for Order {
+        if self.shared.has_news() {
+            // Who comes with something newer has to wait: a command that hears of a login before
+            // it hears that the one before it was revoked would be misled.
+            let _turn = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+            for order in self.shared.take_news() {
+                self.perform(order);
+            }
+        }
+        for order in orders {
+            self.perform(order);
+        }
+    }
+
+    fn perform(self: &Arc<Self>, order: Order) {
+        let Order {
             ticket,
             account,
             task,
-        } in orders
-        {
-            match task {
-                Task::Exchange(exchange) => self.exchange(ticket, account, exchange),
-                Task::Refresh => self.request_refresh(ticket, account),
-                Task::Probe => self.probe(ticket, account),
-                Task::Prepare(grant) => self.prepare_login(ticket, account, grant),
-                Task::Poll => self.poll(ticket, account),
-                Task::Reauthorize => {
-                    self.start_login(account.name.as_str(), None);
+        } = order;
+        match task {
+            Task::Exchange(exchange) => self.exchange(ticket, account, exchange),
+            Task::Refresh => self.request_refresh(ticket, account),
+            Task::Probe => self.probe(ticket, account),
+            Task::Prepare(grant) => self.prepare_login(ticket, account, grant),
+            Task::Poll => self.poll(ticket, account),
+            Task::Reauthorize => {
+                self.start_login(account.name.as_str(), None);
+            }
+            Task::Remind(place) => self.notify("auth_notify_cmd", &account.name, |config| {
+                let code = place.user_code.unwrap_or_default();
+                let variables = vec![("PIZAUTH_URL", place.url), ("PIZAUTH_CODE", code)];
+                (config.auth_notify_cmd.as_ref(), variables)
+            }),
+            Task::Announce(event) => {
+                if matches!(event, Event::New | Event::Refreshed) {
+                    self.persister.obtained();
                 }
-                Task::Remind(place) => self.notify("auth_notify_cmd", &account.name, |config| {
-                    let code = place.user_code.unwrap_or_default();
-                    let variables = vec![("PIZAUTH_URL", place.url), ("PIZAUTH_CODE", code)];
-                    (config.auth_notify_cmd.as_ref(), variables)
-                }),
-                Task::Announce(event) => {
-                    if matches!(event, Event::New | Event::Refreshed) {
-                        self.persister.obtained();
-                    }
-                    log::info!("account '{}': {}", account.name, event.name());
-                    self.notify("token_event_cmd", &account.name, |config| {
-                        (
-                            config.token_event_cmd.as_ref(),
-                            vec![("PIZAUTH_EVENT", event.name().into())],
-                        )
-                    });
-                }
-                Task::Report(message) => {
-                    log::error!("{message}");
-                    self.notify("error_notify_cmd", &account.name, |config| {
-                        (
-                            config.error_notify_cmd.as_ref(),
-                            vec![("PIZAUTH_MSG", message)],
-                        )
-                    });
-                }
+                log::info!("account '{}': {}", account.name, event.name());
+                self.notify("token_event_cmd", &account.name, |config| {
+                    (
+                        config.token_event_cmd.as_ref(),
+                        vec![("PIZAUTH_EVENT", event.name().into())],
+                    )
+                });
+            }
+            Task::Report(message) => {
+                log::error!("{message}");
+                self.notify("error_notify_cmd", &account.name, |config| {
+                    (
+                        config.error_notify_cmd.as_ref(),
+                        vec![("PIZAUTH_MSG", message)],
+                    )
+                });
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The vault behind its mutex, and the wake-ups that follow from changing it. The guard never
 //! leaves this file, and nothing slow is done under it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{self, Moment, Now};
@@ -22,11 +23,15 @@ pub(super) struct Shared {
     /// Rung at the end of a pause.
     resumed: Condvar,
     persister: Persister,
+    /// Whether the user is to be told something.
+    has_news: AtomicBool,
 }
 
 struct State {
     vault: Vault,
     settings: Arc<Settings>,
+    /// What the user is to be told, the oldest first.
+    news: Vec<Order>,
     /// What the refresher sleeps until.
     armed: Option<Moment>,
     /// Whether nothing is to be begun, since another process is about to take over.
@@ -44,6 +49,7 @@ impl Shared {
             state: Mutex::new(State {
                 vault,
                 settings,
+                news: Vec::new(),
                 armed: None,
                 paused: false,
             }),
@@ -51,10 +57,12 @@ impl Shared {
             persister,
             alarm: Alarm::new()?,
             resumed: Condvar::new(),
+            has_news: AtomicBool::new(false),
         })
     }
 
-    /// Lets `act` change the vault. What it wants done is for the caller to carry out.
+    /// Lets `act` change the vault. What it wants done is for the caller to carry out; and so is
+    /// what the user is to be told, which [`Self::take_news`] has.
     pub(super) fn apply<T>(&self, act: impl FnOnce(&mut Vault, Now) -> Outcome<T>) -> Outcome<T> {
         self.change(|state, now| act(&mut state.vault, now))
     }
@@ -77,7 +85,13 @@ impl Shared {
     fn change<T>(&self, change: impl FnOnce(&mut State, Now) -> Outcome<T>) -> Outcome<T> {
         let mut state = self.lock();
         let (changes, visible) = (state.vault.changes(), state.vault.visible_changes());
-        let outcome = change(&mut state, clock::now());
+        let (answer, orders) = change(&mut state, clock::now());
+        let (news, orders): (Vec<_>, Vec<_>) =
+            orders.into_iter().partition(|order| order.task.tells());
+        if !news.is_empty() {
+            state.news.extend(news);
+            self.has_news.store(true, Ordering::Release);
+        }
         let tokens_changed = state.vault.changes() != changes;
         let visibly_changed = state.vault.visible_changes() != visible;
         let next = state.vault.next_deadline();
@@ -95,7 +109,19 @@ impl Shared {
         if tokens_changed {
             self.persister.changed();
         }
-        outcome
+        (answer, orders)
+    }
+
+    /// What the user has not been told yet, in the order in which it came about.
+    pub(super) fn take_news(&self) -> Vec<Order> {
+        let mut state = self.lock();
+        self.has_news.store(false, Ordering::Release);
+        std::mem::take(&mut state.news)
+    }
+
+    /// Whether there is something that the user has not been told yet.
+    pub(super) fn has_news(&self) -> bool {
+        self.has_news.load(Ordering::Acquire)
     }
 
     /// Does what has become due, unless nothing is to be begun.

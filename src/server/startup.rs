@@ -245,6 +245,7 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
     let settings = Settings::new(config, place.redirect);
     let server = Arc::new(Server {
         shared: Shared::new(vault, settings, bells, persister.clone()).map_err(failed)?,
+        telling: Mutex::default(),
         config_path,
         started_at: clock::now().wall,
         protections,

@@ -53,6 +53,14 @@ pub enum Task {
     Reauthorize,
 }
 
+impl Task {
+    /// Whether the user is to be told something: in the order in which it came about.
+    #[must_use]
+    pub const fn tells(&self) -> bool {
+        matches!(self, Self::Remind(_) | Self::Report(_) | Self::Announce(_))
+    }
+}
+
 /// An answer, and what is to be done.
 pub type Outcome<T> = (T, Vec<Order>);
 
