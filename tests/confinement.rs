@@ -12,7 +12,8 @@ use std::fs;
 use std::path::Path;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, mkfifo};
 use support::pizauth::is_zombie;
 use support::provider::quoted;
 use support::*;
@@ -119,12 +120,32 @@ fn a_reload_may_name_files_and_commands_that_were_not_there() {
     let run = reload("nothing = 1;").expect(1);
     assert!(run.err.contains("nothing"), "{run:?}");
     assert!(!run.err.contains("ca.pem"), "{run:?}");
+    // What is wrong in the file itself is found although it was not named before.
+    fs::write(&certificate, "rubbish").unwrap();
+    let run = reload("").expect(1);
+    assert!(run.err.contains("ca.pem"), "{run:?}");
+    fs::write(&certificate, provider_certificate()).unwrap();
     reload("").expect(0);
     log_in(&provider, &user.url("a"));
     assert_eq!(told.wait_for_lines(1), ["token_new"]);
     fs::write(&certificate, "rubbish").unwrap();
     let run = reload("").expect(1);
     assert!(run.err.contains("ca.pem"), "{run:?}");
+}
+
+/// It could not be read twice: by the server, and by the process that runs its commands.
+#[test]
+fn a_configuration_that_is_no_file_is_not_read_again() {
+    let provider = Provider::start();
+    let (user, _) = start(&provider, "", "");
+    fs::remove_file(user.config_file()).unwrap();
+    mkfifo(&user.config_file(), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let protections = user.info()["protections"].to_string();
+    if protections.contains("{\"in_force\":true,\"name\":\"files (landlock)\"}") {
+        let run = user.run(&["reload"]).expect(1);
+        assert!(run.err.contains("not a regular file"), "{run:?}");
+        user.show("a").expect(3);
+    }
 }
 
 #[test]

@@ -173,6 +173,31 @@ fn the_user_s_own_certificate_is_used_and_read_again() {
 }
 
 #[test]
+fn the_user_s_own_certificate_may_be_named_later() {
+    let (provider, user) = set_up();
+    let first = renew(&user);
+    reload(&user, &with_files(&user, &provider));
+    assert_eq!(user.fingerprint(), first);
+    // And be elsewhere another time.
+    for name in ["cert", "key"] {
+        let path = |extension| user.dir().join(name).with_extension(extension);
+        fs::rename(path("pem"), path("elsewhere")).unwrap();
+    }
+    let elsewhere = with_files(&user, &provider).replace(".pem", ".elsewhere");
+    reload(&user, &elsewhere);
+    assert_eq!(user.fingerprint(), first);
+    // One that is not there changes nothing.
+    user.write_config(&with_files(&user, &provider));
+    let run = user.run(&["reload"]).expect(1);
+    assert!(run.err.contains("cert.pem"), "{run:?}");
+    let second = renew(&user);
+    reload(&user, &elsewhere);
+    assert_eq!(user.fingerprint(), first);
+    reload(&user, &with_files(&user, &provider));
+    assert_eq!(user.fingerprint(), second);
+}
+
+#[test]
 fn a_reload_keeps_what_it_can() {
     let (provider, user) = set_up();
     let config = accounts(&provider);

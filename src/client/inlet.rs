@@ -55,7 +55,7 @@ impl<'a> Inlet<'a> {
             line: Line::new(),
         };
         if can_be_typed_into(input) {
-            inlet.signals = Some(Signals::hold()?);
+            inlet.signals = Signals::hold()?;
             inlet.hidden = Some(Hidden::start(input)?);
         }
         Ok(inlet)

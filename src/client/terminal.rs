@@ -130,19 +130,23 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Holds them back from now on. Before any other thread is started.
+    /// Holds them back from now on. Before any other thread is started. `None` where all of them
+    /// are ignored.
     ///
     /// # Errors
     /// Where the system has no room for a pipe or a thread.
-    pub(super) fn hold() -> io::Result<Self> {
+    pub(super) fn hold() -> io::Result<Option<Self>> {
         let signals = ending();
+        if signals.iter().next().is_none() {
+            return Ok(None);
+        }
         let (arrived, writer) = io::pipe()?;
         signals.thread_block()?;
         let waiting = Self { arrived };
         thread::Builder::new()
             .name("signals".into())
             .spawn(move || pass_on(signals, writer))?;
-        Ok(waiting)
+        Ok(Some(waiting))
     }
 
     /// The signal that has arrived.

@@ -36,42 +36,16 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 /// # Errors
 /// Where it cannot be read or has mistakes: all of them, in words for people.
 pub fn load_from(file: &File, path: &Path) -> Result<Config, ConfigError> {
-    Written::read(file, path)?.parse()
-}
-
-/// What is written in a configuration file, whatever that may be. Wiped when it is let go of.
-pub struct Written {
-    bytes: WipedBytes,
-    path: PathBuf,
-}
-
-impl Written {
-    /// Reads a configuration file that was opened at `path`.
-    ///
-    /// # Errors
-    /// Where it cannot be read, or is none that may be.
-    pub fn read(file: &File, path: &Path) -> Result<Self, ConfigError> {
-        let path = path.to_owned();
-        match read(file) {
-            Ok(bytes) => Ok(Self { bytes, path }),
-            Err(problem) => Err(ConfigError::File { path, problem }),
-        }
-    }
-
-    /// What it means.
-    ///
-    /// # Errors
-    /// Where it has mistakes: all of them, in words for people.
-    pub fn parse(&self) -> Result<Config, ConfigError> {
-        let text = std::str::from_utf8(&self.bytes).map_err(|error| {
-            let (line, column) = position(&self.bytes[..error.valid_up_to()]);
-            ConfigError::File {
-                path: self.path.clone(),
-                problem: FileProblem::NotUtf8(line, column),
-            }
-        })?;
-        parse_in(text, &self.path.to_string_lossy(), &directories(&self.path))
-    }
+    let failed = |problem| ConfigError::File {
+        path: path.to_owned(),
+        problem,
+    };
+    let bytes = read(file).map_err(failed)?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let (line, column) = position(&bytes[..error.valid_up_to()]);
+        failed(FileProblem::NotUtf8(line, column))
+    })?;
+    parse_in(text, &path.to_string_lossy(), &directories(path))
 }
 
 /// Reads `source` as the text of a configuration file. `shown_path` is what messages call it; paths

@@ -121,10 +121,10 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     open_at(&attentive()?, path)
 }
 
-/// A configuration that was read again, which the helper goes by when it is told to.
+/// A configuration that was read again, by the helper too, which goes by it when it is told to.
 pub(super) struct Reread {
     pub(super) config: Config,
-    /// Where the helper has read it too.
+    /// `None` where there is no helper any more.
     helper: Option<UnixStream>,
 }
 
@@ -132,14 +132,20 @@ impl Reread {
     /// Reads the configuration at `path`.
     ///
     /// # Errors
-    /// Where it cannot be read or has mistakes.
-    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
-        let opened = attentive().and_then(|helper| Ok((open_at(&helper, path)?, helper)));
-        let (config, helper) = match opened {
-            Ok((file, helper)) => (config::load_from(&file, path)?, Some(helper)),
+    /// Where it cannot be read or has mistakes, in words for people.
+    pub(super) fn read(path: &Path) -> Result<Self, String> {
+        let text = |error: ConfigError| error.to_string();
+        let open = || attentive().and_then(|helper| Ok((open_at(&helper, path)?, helper)));
+        // Some editors take the file away for a moment.
+        let (config, helper) = match open().or_else(|_| open()) {
+            Ok((file, helper)) => {
+                let config = config::load_from(&file, path).map_err(text)?;
+                settled(&helper).map_err(|error| error.to_string())?;
+                (config, Some(helper))
+            }
             // Fails in the same way, and says so in the configuration's own words; or tells that
             // there is no helper any more, where this process may not open it itself.
-            Err(_) => (config::load(path)?, None),
+            Err(_) => (config::load(path).map_err(text)?, None),
         };
         if let Some(warning) = config::exposed_secrets(path, &config) {
             log::warn!("{warning}");
@@ -175,6 +181,11 @@ fn open_at(helper: &UnixStream, path: &Path) -> io::Result<File> {
 /// Asks for something that is done at once.
 fn settle(helper: &UnixStream, what: &Ask) -> io::Result<Option<File>> {
     ask(helper, what)?;
+    settled(helper)
+}
+
+/// Waits until it is done.
+fn settled(helper: &UnixStream) -> io::Result<Option<File>> {
     let (told, file) = hear(helper)?;
     match told {
         Told::Done => Ok(file),

@@ -249,7 +249,7 @@ impl Server {
     /// # Errors
     /// The text to show, where anything is wrong with it. Nothing is changed then.
     fn reload(self: &Arc<Self>) -> Result<usize, String> {
-        let reread = Reread::read(&self.config_path).map_err(|error| error.to_string())?;
+        let reread = Reread::read(&self.config_path)?;
         let old = self.shared.settings();
         let (redirect, moved) = old
             .redirect()

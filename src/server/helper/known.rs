@@ -3,15 +3,16 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Account, ClientAuth, Config, HttpsCertificate, SecretSource, Written};
+use crate::config::{self, Account, ClientAuth, Config, HttpsCertificate, SecretSource};
 
 /// Variables of commands begin with this, so that none can change what a shell does.
 const PREFIX: &str = "PIZAUTH_";
@@ -24,6 +25,9 @@ pub(in crate::server) struct Known {
     now: Named,
     /// What the configuration before that named: a command of it may still be queued.
     before: Named,
+    /// What one names that is not in force yet: whether its files are good has to be found out.
+    #[serde(skip)]
+    offered: Named,
     #[cfg(test)]
     #[serde(skip)]
     everything: bool,
@@ -39,8 +43,8 @@ struct Named {
 pub(super) struct Opened {
     /// What the server gets.
     pub(super) file: File,
-    /// Where it is the configuration: what is written in it.
-    pub(super) config: Option<Written>,
+    /// Where it is the configuration: the same, to look what it names.
+    pub(super) config: Option<File>,
 }
 
 impl Known {
@@ -81,17 +85,33 @@ impl Known {
         if path == self.config {
             return Some(Place::Config);
         }
-        let mut named = [&self.now, &self.before].into_iter();
+        let mut named = [&self.now, &self.before, &self.offered].into_iter();
         let is_named = named.any(|named| named.files.contains(path));
         is_named.then_some(Place::Named)
     }
 
-    /// Looks what the configuration names now. Where it has mistakes after all, the old one stays
-    /// in force.
-    pub(super) fn adopt(&mut self, written: &Written) {
-        if let Ok(config) = written.parse() {
-            self.before = std::mem::replace(&mut self.now, Named::by(&config));
-        }
+    /// Looks what a configuration names that may be put in force.
+    ///
+    /// # Errors
+    /// Where it has mistakes: all of them, in words for people. The server may find none, where
+    /// they are in a file that it could not see.
+    pub(super) fn offer(&mut self, config: &File) -> io::Result<()> {
+        let path = Path::new(OsStr::from_bytes(&self.config));
+        let read = config::load_from(config, path);
+        let config = read.map_err(|error| io::Error::other(error.to_string()))?;
+        self.offered = Named::by(&config);
+        Ok(())
+    }
+
+    /// Puts in force what was offered.
+    pub(super) fn adopt(&mut self) {
+        let offered = std::mem::take(&mut self.offered);
+        self.before = std::mem::replace(&mut self.now, offered);
+    }
+
+    /// Forgets what was offered.
+    pub(super) fn decline(&mut self) {
+        self.offered = Named::default();
     }
 }
 
@@ -125,18 +145,23 @@ impl Place {
 fn open_config(path: &Path) -> io::Result<Opened> {
     /// Whoever puts another file in its place does not do so again and again.
     const TRIES: usize = 10;
+    /// What can be read only once cannot be read by two; and nobody waits for its writer.
+    const READ_ONCE: &str = "it is not a regular file, which a running server cannot read again";
+    let open = |path| {
+        let mut options = OpenOptions::new();
+        let nonblocking = OFlag::O_NONBLOCK.bits();
+        options.read(true).custom_flags(nonblocking).open(path)
+    };
     for _ in 0..TRIES {
-        let file = File::open(path)?;
+        let file = open(path)?;
         let metadata = file.metadata()?;
-        // What can be read only once is for the server.
         if !metadata.is_file() {
-            return Ok(Opened { file, config: None });
+            return Err(io::Error::other(READ_ONCE));
         }
-        let again = File::open(path)?;
-        let other = again.metadata()?;
+        let config = open(path)?;
+        let other = config.metadata()?;
         if (metadata.dev(), metadata.ino()) == (other.dev(), other.ino()) {
-            // What is wrong with it, the server says.
-            let config = Written::read(&again, path).ok();
+            let config = Some(config);
             return Ok(Opened { file, config });
         }
     }
@@ -181,7 +206,6 @@ fn commands_of(account: &Account) -> impl Iterator<Item = &String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
 
     fn known() -> Known {
         let text = "persist_cmd = \"keep\"; account \"a\" { auth_uri = \"http://localhost/a\"; \
@@ -214,7 +238,9 @@ mod tests {
         let config = known.config.clone();
         let opened = known.place(&config).unwrap().open(&config).unwrap();
         assert!(!known.has_command("another", std::iter::empty()));
-        known.adopt(&opened.config.unwrap());
+        known.offer(&opened.config.unwrap()).unwrap();
+        assert!(!known.has_command("another", std::iter::empty()));
+        known.adopt();
         // A command that was configured before may still be queued.
         for script in ["another", "keep"] {
             assert!(known.has_command(script, std::iter::empty()));

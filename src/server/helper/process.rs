@@ -123,9 +123,8 @@ fn attend(server: &UnixStream, pipes: Vec<OwnedFd>, known: &Mutex<Known>) {
     }
 }
 
-/// Opens a file for the server. Where it is the configuration, the server says whether it is good:
-/// both look what it names only then, since they would get into each other's way, and since one
-/// that is not put in force names nothing.
+/// Opens a file for the server. Where it is the configuration, both look what it names: the server
+/// is told whether this process could, and says whether it is to be in force.
 fn open(server: &UnixStream, path: &[u8], known: &Mutex<Known>) {
     let Some(place) = lock(known).place(path) else {
         return tell(server, &Told::NotNamed, None);
@@ -135,16 +134,24 @@ fn open(server: &UnixStream, path: &[u8], known: &Mutex<Known>) {
         Ok(opened) => opened,
         Err(error) => return tell(server, &failed(error), None),
     };
+    // The server can begin to read it at once; the files that it finds there have to wait.
+    let mut looking = lock(known);
     tell(server, &Told::Done, Some(&opened.file));
     drop(opened.file);
-    // It goes away where there is nothing to adopt.
-    if let Ok((Ask::Adopt, _)) = read(server) {
-        // What is asked for from now on has to wait until it is known what may be done.
-        let mut known = lock(known);
-        tell(server, &Told::Done, None);
-        if let Some(written) = opened.config {
-            known.adopt(&written);
+    let Some(config) = opened.config else {
+        return;
+    };
+    let offered = looking.offer(&config);
+    drop((config, looking));
+    tell(server, &offered.map_or_else(failed, |()| Told::Done), None);
+    let answer = read(server);
+    let mut known = lock(known);
+    match answer {
+        Ok((Ask::Adopt, _)) => {
+            known.adopt();
+            tell(server, &Told::Done, None);
         }
+        _ => known.decline(),
     }
 }
 

@@ -20,8 +20,8 @@ pub(in crate::server) enum Ask {
     Run(Run),
     /// Open the file with this path.
     Open(Vec<u8>),
-    /// On the connection on which the configuration was opened: it is good, and from now on what
-    /// it names is what may be done.
+    /// On the connection on which the configuration was opened: from now on what it names is what
+    /// may be done.
     Adopt,
 }
 
