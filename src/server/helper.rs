@@ -136,8 +136,12 @@ impl Reread {
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let text = |error: ConfigError| error.to_string();
         let open = || attentive().and_then(|helper| Ok((open_at(&helper, path)?, helper)));
-        // Some editors take the file away for a moment.
-        let (config, helper) = match open().or_else(|_| open()) {
+        let opened = open().or_else(|error| match error.kind() {
+            // Some editors take the file away for a moment.
+            io::ErrorKind::NotFound => open(),
+            _ => Err(error),
+        });
+        let (config, helper) = match opened {
             Ok((file, helper)) => {
                 let config = config::load_from(&file, path).map_err(text)?;
                 settled(&helper).map_err(|error| error.to_string())?;

@@ -375,8 +375,8 @@ fn take_in<D: Door>(intake: Intake<D>, server: &Server) {
 /// each other's refresh tokens.
 fn keep(standing: &Standing, server: &Server) {
     match standing.wait_until_lost() {
-        // It was this server itself.
-        Ok(_) if server.ending.load(Ordering::Acquire) => {}
+        // It was this server itself, or the one that has taken over.
+        Ok(_) if server.ending.load(Ordering::Acquire) || server.seat().is_none() => {}
         Ok(path) => {
             let path = path.display();
             log::error!("'{path}' was removed, without which nobody finds this server: ending");
