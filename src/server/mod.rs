@@ -52,7 +52,7 @@ use self::pool::Pool;
 pub(crate) use self::redirect::head;
 use self::redirect::{Certificate, Entrance, Said};
 use self::settings::Settings;
-use self::shared::Shared;
+use self::shared::{Aftermath, Shared};
 use self::shell::Command;
 pub use self::startup::run;
 use self::strangers::Strangers;
@@ -129,13 +129,13 @@ enum End {
 impl Server {
     /// Lets `act` change the vault, and carries out what it wants done.
     fn apply<T>(self: &Arc<Self>, act: impl FnOnce(&mut Vault, Now) -> Outcome<T>) -> T {
-        let (answer, orders) = self.shared.apply(act);
-        self.carry_out(orders);
+        let (answer, aftermath) = self.shared.apply(act);
+        self.carry_out(aftermath);
         answer
     }
 
-    fn carry_out(self: &Arc<Self>, orders: Vec<Order>) {
-        if self.shared.has_news() {
+    fn carry_out(self: &Arc<Self>, aftermath: Aftermath) {
+        if aftermath.is_news {
             // Who comes with something newer has to wait: a command that hears of a login before
             // it hears that the one before it was revoked would be misled.
             let _turn = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
@@ -143,7 +143,7 @@ impl Server {
                 self.perform(order);
             }
         }
-        for order in orders {
+        for order in aftermath.orders {
             self.perform(order);
         }
     }
@@ -262,13 +262,13 @@ impl Server {
         let accounts = config.accounts.len();
         let keeps_elsewhere = config.persist_cmd != old.config.persist_cmd;
         let settings = Settings::new(config, redirect);
-        let orders = self.shared.replace_settings(settings, moved);
+        let aftermath = self.shared.replace_settings(settings, moved);
         // Only now: until then a login may be begun that comes back to them.
         old.close();
         if keeps_elsewhere {
             self.persister.changed();
         }
-        self.carry_out(orders);
+        self.carry_out(aftermath);
         drop(old);
         // Nobody has to wait for this.
         self.chores.submit("memory", sys::return_memory);

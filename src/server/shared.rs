@@ -1,7 +1,6 @@
 //! The vault behind its mutex, and the wake-ups that follow from changing it. The guard never
 //! leaves this file, and nothing slow is done under it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{self, Moment, Now};
@@ -23,8 +22,14 @@ pub(super) struct Shared {
     /// Rung at the end of a pause.
     resumed: Condvar,
     persister: Persister,
-    /// Whether the user is to be told something.
-    has_news: AtomicBool,
+}
+
+/// What follows from a change.
+pub(super) struct Aftermath {
+    /// What is to be done.
+    pub(super) orders: Vec<Order>,
+    /// Whether there is something to tell the user, which [`Shared::take_news`] has.
+    pub(super) is_news: bool,
 }
 
 struct State {
@@ -57,24 +62,25 @@ impl Shared {
             persister,
             alarm: Alarm::new()?,
             resumed: Condvar::new(),
-            has_news: AtomicBool::new(false),
         })
     }
 
-    /// Lets `act` change the vault. What it wants done is for the caller to carry out; and so is
-    /// what the user is to be told, which [`Self::take_news`] has.
-    pub(super) fn apply<T>(&self, act: impl FnOnce(&mut Vault, Now) -> Outcome<T>) -> Outcome<T> {
+    /// Lets `act` change the vault. What follows is for the caller to carry out.
+    pub(super) fn apply<T>(
+        &self,
+        act: impl FnOnce(&mut Vault, Now) -> Outcome<T>,
+    ) -> (T, Aftermath) {
         self.change(|state, now| act(&mut state.vault, now))
     }
 
     /// Puts other settings in force, for the vault too.
-    pub(super) fn replace_settings(&self, settings: Arc<Settings>, moved: Moved) -> Vec<Order> {
-        let ((), orders) = self.change(|state, now| {
+    pub(super) fn replace_settings(&self, settings: Arc<Settings>, moved: Moved) -> Aftermath {
+        let ((), aftermath) = self.change(|state, now| {
             let orders = state.vault.reload(&settings.config, moved, now.moment);
             state.settings = settings;
             ((), orders)
         });
-        orders
+        aftermath
     }
 
     /// What is configured.
@@ -82,16 +88,14 @@ impl Shared {
         Arc::clone(&self.lock().settings)
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State, Now) -> Outcome<T>) -> Outcome<T> {
+    fn change<T>(&self, change: impl FnOnce(&mut State, Now) -> Outcome<T>) -> (T, Aftermath) {
         let mut state = self.lock();
         let (changes, visible) = (state.vault.changes(), state.vault.visible_changes());
         let (answer, orders) = change(&mut state, clock::now());
         let (news, orders): (Vec<_>, Vec<_>) =
             orders.into_iter().partition(|order| order.task.tells());
-        if !news.is_empty() {
-            state.news.extend(news);
-            self.has_news.store(true, Ordering::Release);
-        }
+        let is_news = !news.is_empty();
+        state.news.extend(news);
         let tokens_changed = state.vault.changes() != changes;
         let visibly_changed = state.vault.visible_changes() != visible;
         let next = state.vault.next_deadline();
@@ -109,24 +113,17 @@ impl Shared {
         if tokens_changed {
             self.persister.changed();
         }
-        (answer, orders)
+        (answer, Aftermath { orders, is_news })
     }
 
     /// What the user has not been told yet, in the order in which it came about.
     pub(super) fn take_news(&self) -> Vec<Order> {
-        let mut state = self.lock();
-        self.has_news.store(false, Ordering::Release);
-        std::mem::take(&mut state.news)
-    }
-
-    /// Whether there is something that the user has not been told yet.
-    pub(super) fn has_news(&self) -> bool {
-        self.has_news.load(Ordering::Acquire)
+        std::mem::take(&mut self.lock().news)
     }
 
     /// Does what has become due, unless nothing is to be begun.
-    pub(super) fn tick(&self, woken_up: bool) -> Vec<Order> {
-        let ((), orders) = self.change(|state, now| {
+    pub(super) fn tick(&self, woken_up: bool) -> Aftermath {
+        let ((), aftermath) = self.change(|state, now| {
             let mut orders = Vec::new();
             if woken_up {
                 orders = state.vault.woken_up(now.moment);
@@ -136,7 +133,7 @@ impl Shared {
             }
             ((), orders)
         });
-        orders
+        aftermath
     }
 
     /// Waits for as long as nothing is to be begun: for good, where another process takes over.

@@ -333,7 +333,7 @@ fn begin(opened: Opened, detaching: Option<Detaching>, verbosity: u8) -> Result<
     server.shared.set_paused(false);
     server.redirect.resume();
     server.control.resume();
-    server.carry_out(orders);
+    orders.into_iter().for_each(|order| server.perform(order));
     if let Some(detaching) = detaching {
         detaching.finish();
     }
