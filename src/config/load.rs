@@ -24,11 +24,16 @@ const MAX_MIB: u64 = 16;
 /// # Errors
 /// Where it cannot be read or has mistakes: all of them, in words for people.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let file = files::open(path).map_err(|error| ConfigError::File {
-        path: path.to_owned(),
-        problem: problem(&error),
-    })?;
+    let file = files::open(path).map_err(|error| cannot_open(path, &error))?;
     load_from(&file, path)
+}
+
+/// What is said where the configuration file at `path` cannot be opened.
+pub fn cannot_open(path: &Path, error: &std::io::Error) -> ConfigError {
+    ConfigError::File {
+        path: path.to_owned(),
+        problem: problem(error),
+    }
 }
 
 /// Reads a configuration file that was opened at `path`.

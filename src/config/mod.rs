@@ -32,7 +32,7 @@ use url::Url;
 pub use self::check::options::{Place, option_names};
 pub use self::diagnostic::Report;
 pub use self::error::{ConfigError, FileProblem};
-pub use self::load::{load, load_from, parse};
+pub use self::load::{cannot_open, load, load_from, parse};
 pub use self::providers::names as provider_names;
 pub use self::redirect_uri::RedirectUri;
 pub use self::trust::{Access, User, exposed_secrets};

@@ -13,6 +13,7 @@ pub(super) mod known;
 mod process;
 mod wire;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -147,9 +148,9 @@ impl Reread {
                 settled(&helper).map_err(|error| error.to_string())?;
                 (config, Some(helper))
             }
-            // Fails in the same way, and says so in the configuration's own words; or tells that
-            // there is no helper any more, where this process may not open it itself.
-            Err(_) => (config::load(path).map_err(text)?, None),
+            // Where nothing is confined, this process may open it itself.
+            Err(error) if means_gone(&error) => (config::load(path).map_err(text)?, None),
+            Err(error) => return Err(text(config::cannot_open(path, &error))),
         };
         if let Some(warning) = config::exposed_secrets(path, &config) {
             log::warn!("{warning}");
@@ -241,10 +242,26 @@ fn unless_gone(error: io::Error) -> io::Error {
 /// What is said where the helper is no more. Another one cannot be started: this process has given
 /// that up, and has secrets in it.
 fn is_gone() -> io::Error {
-    io::Error::other(
-        "the process that runs commands has ended: restart the server, which \
-         'pizauth server --replace' does without losing a token",
-    )
+    io::Error::other(Gone)
+}
+
+fn means_gone(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Gone>())
+}
+
+/// There is no helper any more.
+#[derive(Debug)]
+struct Gone;
+
+impl std::error::Error for Gone {}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the process that runs commands has ended: restart the server, which \
+             'pizauth server --replace' does without losing a token",
+        )
+    }
 }
 
 #[cfg(not(test))]

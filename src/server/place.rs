@@ -86,6 +86,8 @@ impl Place {
 /// The files by which others know of a server.
 pub(super) struct Standing {
     removals: Removals,
+    /// Locked, so that those who clean up temporary directories pass it by.
+    _directory: File,
     /// Each where it is, and which one it is.
     files: Vec<(PathBuf, Identity)>,
 }
@@ -105,7 +107,13 @@ impl Standing {
             if let Some(socket) = socket {
                 files.push((socket.into(), identity(&fs::symlink_metadata(socket)?)));
             }
-            Ok(Self { removals, files })
+            let directory = File::open(&paths.dir)?;
+            let _ = directory.try_lock_shared();
+            Ok(Self {
+                removals,
+                _directory: directory,
+                files,
+            })
         };
         let unnoticed = |error: &io::Error| {
             log::debug!("whether the server's files go will not be noticed: {error}");
@@ -128,8 +136,15 @@ impl Standing {
     }
 }
 
+/// Also where the system does not say.
 fn is_there(path: &Path, known: Identity) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| identity(&found) == known)
+    match fs::symlink_metadata(path) {
+        Ok(found) => identity(&found) == known,
+        Err(error) => !matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+        ),
+    }
 }
 
 /// Whether a server holds the lock. A socket alone does not tell: the system's service manager may

@@ -182,10 +182,17 @@ fn finish(server: &Server, end: End, forsake: impl FnOnce()) -> Exit {
         End::Replaced => (None, None),
     };
     if let Some(exit) = exit.filter(|_| server.may_end()) {
+        let close = || {
+            // The next server may want the same port.
+            server.redirect.close();
+            server.shared.settings().close();
+        };
+        if is_displaced {
+            // It may be there already.
+            close();
+        }
         server.settle();
-        // The next server may want the same port.
-        server.redirect.close();
-        server.shared.settings().close();
+        close();
         if !is_displaced {
             // There may be another server's socket by now.
             forsake();
@@ -330,6 +337,9 @@ fn begin(opened: Opened, detaching: Option<Detaching>, verbosity: u8) -> Result<
         Some(Err(error)) => log::warn!("the lock file: {}", text(&error)),
         _ => {}
     }
+    // Before anything newer can come about.
+    let (news, orders): (Vec<_>, Vec<_>) = orders.into_iter().partition(|order| order.task.tells());
+    news.into_iter().for_each(|order| server.perform(order));
     server.shared.set_paused(false);
     server.redirect.resume();
     server.control.resume();

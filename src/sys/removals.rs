@@ -82,8 +82,12 @@ mod tests {
 
     use super::*;
 
-    /// Whether it is noticed that `act` has been done to a directory, which has a file in it.
-    fn is_noticed(name: &str, act: impl FnOnce(&Path)) -> bool {
+    const LONG: Duration = Duration::from_secs(10);
+    const MOMENT: Duration = Duration::from_millis(300);
+
+    /// Whether it is noticed in time that `act` has been done to a directory, which has a file in
+    /// it.
+    fn is_noticed(name: &str, time: Duration, act: impl FnOnce(&Path)) -> bool {
         let name = format!("pizauth-removals-{name}-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         fs::create_dir(&path).unwrap();
@@ -93,21 +97,21 @@ mod tests {
         let wait = move || noticed.send(removals.wait().is_ok());
         thread::Builder::new().spawn(wait).unwrap();
         act(&path);
-        let at_once = is_noticed.recv_timeout(Duration::from_millis(300));
+        let in_time = is_noticed.recv_timeout(time);
         let _ = fs::remove_dir_all(&path);
-        if at_once.is_err() {
+        if in_time.is_err() {
             // Now at the latest.
-            assert_eq!(is_noticed.recv_timeout(Duration::from_secs(10)), Ok(true));
+            assert_eq!(is_noticed.recv_timeout(LONG), Ok(true));
         }
-        at_once == Ok(true)
+        in_time == Ok(true)
     }
 
     #[test]
     fn whatever_goes_is_noticed() {
         let remove = |path: &Path| fs::remove_file(path.join("file")).unwrap();
-        assert!(is_noticed("file", remove));
-        assert!(is_noticed("all", |path| fs::remove_dir_all(path).unwrap()));
-        assert!(is_noticed("moved", |path| {
+        assert!(is_noticed("file", LONG, remove));
+        assert!(is_noticed("all", LONG, |path| fs::remove_dir_all(path).unwrap()));
+        assert!(is_noticed("moved", LONG, |path| {
             let elsewhere = path.with_extension("elsewhere");
             fs::rename(path, &elsewhere).unwrap();
             fs::remove_dir_all(&elsewhere).unwrap();
@@ -116,7 +120,7 @@ mod tests {
 
     #[test]
     fn whatever_comes_is_not() {
-        assert!(!is_noticed("used", |path| {
+        assert!(!is_noticed("used", MOMENT, |path| {
             fs::write(path.join("another"), "").unwrap();
             assert_eq!(fs::read_dir(path).unwrap().count(), 2);
         }));

@@ -5,7 +5,7 @@
 //! to the line is `line`'s, and what arrives where is `inlet`'s. The URL has a code in it, so that
 //! it is nowhere but in buffers that are wiped.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -43,7 +43,15 @@ pub(super) fn run(
 
 /// Finishes a login that was begun elsewhere.
 pub(in crate::client) fn complete(account: Option<&str>, err: &mut dyn Write) -> Exit {
-    run_session(&control_socket(), account, None, io::stdin().as_fd(), err)
+    let (socket, stdin) = (control_socket(), io::stdin());
+    if stdin.is_terminal() {
+        // Nobody is asked for what there is no server to take.
+        let there = connection::exchange(&socket, &Request::Info, &connection::LIMITS);
+        if let Err(error) = there {
+            return fail(&error, err);
+        }
+    }
+    run_session(&socket, account, None, stdin.as_fd(), err)
 }
 
 fn run_session(
@@ -155,10 +163,6 @@ impl<'a> Session<'a> {
     }
 
     fn run(mut self, err: &mut dyn Write) -> Result<Exit, End> {
-        if self.offer.is_none() && self.inlet.is_terminal() {
-            // Nobody is asked for what there is no server to take.
-            connection::exchange(self.socket, &Request::Info, &connection::LIMITS)?;
-        }
         self.prompt(err);
         loop {
             self.ask_for_end()?;

@@ -25,16 +25,20 @@ pub(in crate::server) struct Known {
     now: Named,
     /// What the configuration before that named: a command of it may still be queued.
     before: Named,
-    /// What one names that is not in force yet: whether its files are good has to be found out.
+    /// What those name that are not in force yet, each with its number: whether the files are good
+    /// has to be found out.
     #[serde(skip)]
-    offered: Named,
+    offers: Vec<(u64, Named)>,
+    /// The last of the numbers.
+    #[serde(skip)]
+    last_offer: u64,
     #[cfg(test)]
     #[serde(skip)]
     everything: bool,
 }
 
 #[derive(Default, Serialize, Deserialize)]
-struct Named {
+pub(super) struct Named {
     commands: HashSet<String>,
     files: HashSet<Vec<u8>>,
 }
@@ -85,33 +89,33 @@ impl Known {
         if path == self.config {
             return Some(Place::Config);
         }
-        let mut named = [&self.now, &self.before, &self.offered].into_iter();
+        let offered = self.offers.iter().map(|(_, named)| named);
+        let mut named = [&self.now, &self.before].into_iter().chain(offered);
         let is_named = named.any(|named| named.files.contains(path));
         is_named.then_some(Place::Named)
     }
 
-    /// Looks what a configuration names that may be put in force.
-    ///
-    /// # Errors
-    /// Where it has mistakes: all of them, in words for people. The server may find none, where
-    /// they are in a file that it could not see.
-    pub(super) fn offer(&mut self, config: &File) -> io::Result<()> {
-        let path = Path::new(OsStr::from_bytes(&self.config));
-        let read = config::load_from(config, path);
-        let config = read.map_err(|error| io::Error::other(error.to_string()))?;
-        self.offered = Named::by(&config);
-        Ok(())
+    /// Takes note of what a configuration names that may be put in force, under a number.
+    pub(super) fn offer(&mut self, named: Named) -> u64 {
+        self.last_offer += 1;
+        self.offers.push((self.last_offer, named));
+        self.last_offer
     }
 
     /// Puts in force what was offered.
-    pub(super) fn adopt(&mut self) {
-        let offered = std::mem::take(&mut self.offered);
-        self.before = std::mem::replace(&mut self.now, offered);
+    pub(super) fn adopt(&mut self, offer: u64) {
+        if let Some(named) = self.withdraw(offer) {
+            self.before = std::mem::replace(&mut self.now, named);
+        }
     }
 
     /// Forgets what was offered.
-    pub(super) fn decline(&mut self) {
-        self.offered = Named::default();
+    pub(super) fn withdraw(&mut self, offer: u64) -> Option<Named> {
+        let at = self
+            .offers
+            .iter()
+            .position(|(number, _)| *number == offer)?;
+        Some(self.offers.swap_remove(at).1)
     }
 }
 
@@ -169,6 +173,17 @@ fn open_config(path: &Path) -> io::Result<Opened> {
 }
 
 impl Named {
+    /// What the configuration names that was opened at `path`.
+    ///
+    /// # Errors
+    /// Where it has mistakes: all of them, in words for people. The server may find none, where
+    /// they are in a file that it could not see.
+    pub(super) fn read(config: &File, path: &[u8]) -> io::Result<Self> {
+        let read = config::load_from(config, Path::new(OsStr::from_bytes(path)));
+        let config = read.map_err(|error| io::Error::other(error.to_string()))?;
+        Ok(Self::by(&config))
+    }
+
     fn by(config: &Config) -> Self {
         let global = [
             &config.auth_notify_cmd,
@@ -238,9 +253,13 @@ mod tests {
         let config = known.config.clone();
         let opened = known.place(&config).unwrap().open(&config).unwrap();
         assert!(!known.has_command("another", std::iter::empty()));
-        known.offer(&opened.config.unwrap()).unwrap();
+        let named = Named::read(&opened.config.unwrap(), &config).unwrap();
+        let offer = known.offer(named);
+        let other = known.offer(Named::default());
         assert!(!known.has_command("another", std::iter::empty()));
-        known.adopt();
+        known.withdraw(other);
+        known.adopt(offer);
+        known.adopt(other);
         // A command that was configured before may still be queued.
         for script in ["another", "keep"] {
             assert!(known.has_command(script, std::iter::empty()));

@@ -18,7 +18,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 
 use super::DETACH;
-use super::known::Known;
+use super::known::{Known, Named, Place};
 use super::wire::{Ask, Run, Told, read, write};
 use crate::clock;
 use crate::server::signals;
@@ -67,9 +67,20 @@ fn prepare(server: &UnixStream) {
     let _ = signals::block();
 }
 
+/// What the helper's threads share.
+struct Shared {
+    known: Mutex<Known>,
+    /// Held while a configuration is read, which may take long where its files are on a disk that
+    /// does not answer: commands need not wait for that.
+    looking: Mutex<()>,
+}
+
 /// Does what the server asks for until it is gone, then waits for what still runs.
 pub(super) fn serve(server: &UnixStream, known: Known) {
-    let known = Arc::new(Mutex::new(known));
+    let shared = Arc::new(Shared {
+        known: Mutex::new(known),
+        looking: Mutex::default(),
+    });
     let (running, none_runs) = channel::<()>();
     loop {
         let mut said = [0; 1];
@@ -87,9 +98,9 @@ pub(super) fn serve(server: &UnixStream, known: Known) {
         let Some(stream) = connection.next() else {
             continue;
         };
-        let (known, running) = (Arc::clone(&known), running.clone());
+        let (shared, running) = (Arc::clone(&shared), running.clone());
         let attend = move || {
-            attend(&stream.into(), connection.collect(), &known);
+            attend(&stream.into(), connection.collect(), &shared);
             drop(running);
         };
         let thread = thread::Builder::new().name("command".into());
@@ -102,18 +113,18 @@ pub(super) fn serve(server: &UnixStream, known: Known) {
 }
 
 /// Does one thing.
-fn attend(server: &UnixStream, pipes: Vec<OwnedFd>, known: &Mutex<Known>) {
+fn attend(server: &UnixStream, pipes: Vec<OwnedFd>, shared: &Shared) {
     let Ok((ask, _)) = read(server) else {
         return;
     };
     match ask {
-        Ask::Open(path) => open(server, &path, known),
+        Ask::Open(path) => open(server, &path, shared),
         // It comes after the configuration was opened.
         Ask::Adopt => {}
         Ask::Run(run) => {
             let variables = run.environment.iter().map(|(name, _)| name.as_str());
             // Not under the lock, while the command runs.
-            let is_named = lock(known).has_command(&run.script, variables);
+            let is_named = lock(&shared.known).has_command(&run.script, variables);
             let told = match is_named {
                 true => perform(server, &run, pipes).unwrap_or_else(failed),
                 false => Told::NotNamed,
@@ -125,33 +136,50 @@ fn attend(server: &UnixStream, pipes: Vec<OwnedFd>, known: &Mutex<Known>) {
 
 /// Opens a file for the server. Where it is the configuration, both look what it names: the server
 /// is told whether this process could, and says whether it is to be in force.
-fn open(server: &UnixStream, path: &[u8], known: &Mutex<Known>) {
-    let Some(place) = lock(known).place(path) else {
+fn open(server: &UnixStream, path: &[u8], shared: &Shared) {
+    let Some(place) = find(path, shared) else {
         return tell(server, &Told::NotNamed, None);
     };
-    // Not under the lock: it may be a pipe that nobody writes to.
+    // Not under a lock: it may be on a disk that does not answer.
     let opened = match place.open(path) {
         Ok(opened) => opened,
         Err(error) => return tell(server, &failed(error), None),
     };
+    let Some(config) = opened.config else {
+        return tell(server, &Told::Done, Some(&opened.file));
+    };
     // The server can begin to read it at once; the files that it finds there have to wait.
-    let mut looking = lock(known);
+    let looking = lock(&shared.looking);
     tell(server, &Told::Done, Some(&opened.file));
     drop(opened.file);
-    let Some(config) = opened.config else {
-        return;
-    };
-    let offered = looking.offer(&config);
+    let named = Named::read(&config, path);
+    let offer = named.map(|named| lock(&shared.known).offer(named));
     drop((config, looking));
-    tell(server, &offered.map_or_else(failed, |()| Told::Done), None);
+    match offer {
+        Ok(offer) => settle(server, offer, &shared.known),
+        Err(error) => tell(server, &failed(error), None),
+    }
+}
+
+/// What is at this path, where it is named.
+fn find(path: &[u8], shared: &Shared) -> Option<Place> {
+    let place = lock(&shared.known).place(path);
+    place.or_else(|| {
+        // It may be named by what is being read.
+        drop(lock(&shared.looking));
+        lock(&shared.known).place(path)
+    })
+}
+
+/// Waits for the server to say whether what is offered is to be in force.
+fn settle(server: &UnixStream, offer: u64, known: &Mutex<Known>) {
+    tell(server, &Told::Done, None);
     let answer = read(server);
-    let mut known = lock(known);
-    match answer {
-        Ok((Ask::Adopt, _)) => {
-            known.adopt();
-            tell(server, &Told::Done, None);
-        }
-        _ => known.decline(),
+    if let Ok((Ask::Adopt, _)) = answer {
+        lock(known).adopt(offer);
+        tell(server, &Told::Done, None);
+    } else {
+        lock(known).withdraw(offer);
     }
 }
 
@@ -161,8 +189,8 @@ fn tell(server: &UnixStream, told: &Told, file: Option<&File>) {
     let _ = write(server, told, &descriptors);
 }
 
-fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
-    known.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn failed(error: io::Error) -> Told {
