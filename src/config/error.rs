@@ -34,7 +34,9 @@ pub enum FileProblem {
     NotOurs(u32),
     /// Other users can write to it.
     Writable,
-    /// The operating system says why, in these words.
+    /// This user may not read it.
+    Denied,
+    /// It cannot be read for this reason.
     Unreadable(String),
 }
 
@@ -81,10 +83,10 @@ impl fmt::Display for FileProblem {
                 "can be changed by other users, who could have commands run: 'chmod go-w' on it \
                  closes it to them",
             ),
-            Self::Unreadable(why) => write!(
-                f,
-                "cannot be read: {why}: make it readable for the user that runs pizauth"
+            Self::Denied => f.write_str(
+                "cannot be read: permission denied: make it readable for the user that runs pizauth",
             ),
+            Self::Unreadable(why) => write!(f, "cannot be read: {why}"),
         }
     }
 }

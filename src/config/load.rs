@@ -106,6 +106,7 @@ fn problem(error: &std::io::Error) -> FileProblem {
     match error.kind() {
         ErrorKind::NotFound => FileProblem::Missing,
         ErrorKind::IsADirectory => FileProblem::Directory,
+        ErrorKind::PermissionDenied => FileProblem::Denied,
         _ => FileProblem::Unreadable(check::without_number(error)),
     }
 }
