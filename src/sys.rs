@@ -16,6 +16,7 @@ mod large;
 mod locked;
 mod memory;
 mod removals;
+mod signals;
 mod terminal;
 mod watch;
 mod wiping;
@@ -24,14 +25,11 @@ use std::io;
 use std::mem::{offset_of, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{ForkResult, Pid};
 
 pub use self::alarm::Alarm;
@@ -40,6 +38,7 @@ pub use self::confine::{Access, Measure, confine};
 pub use self::locked::{LockedText, reserve_locked_memory};
 pub use self::memory::{give_memory_back, refuse_huge_pages, return_memory};
 pub use self::removals::Removals;
+pub use self::signals::{is_ignored, unblock_signals};
 pub use self::terminal::window_width;
 pub use self::watch::{Interest, Watch};
 pub use self::wiping::{WipedBytes, Wiping, wipe_stack};
@@ -285,25 +284,6 @@ pub fn raise_descriptor_limit() {
         // A refusal leaves what was there, which is enough in ordinary use.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
-}
-
-/// Has `command` run with no signal blocked, whatever this thread blocks: programs inherit that,
-/// and most cannot be ended by ctrl-c or a plain kill then.
-#[expect(unsafe_code, reason = "what is done between fork and exec")]
-pub fn unblock_signals(command: &mut Command) -> &mut Command {
-    // SAFETY: a system call that allocates nothing and takes no lock.
-    unsafe { command.pre_exec(|| Ok(SigSet::empty().thread_set_mask()?)) }
-}
-
-/// Whether this process ignores `signal`, as whoever started it may have wanted it to.
-#[expect(unsafe_code, reason = "sigaction has no safe wrapper")]
-#[must_use]
-pub fn is_ignored(signal: Signal) -> bool {
-    // SAFETY: an all-zero sigaction is valid.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: nothing is changed, and `action` outlives the call.
-    let result = unsafe { libc::sigaction(signal as i32, std::ptr::null(), &raw mut action) };
-    result == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
 /// Waits until `child` has ended, without collecting it. Returns false where `limit` has passed

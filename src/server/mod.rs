@@ -6,6 +6,7 @@
 mod background;
 mod confinement;
 mod control;
+mod ending;
 mod exchange;
 mod fetched;
 mod handover;

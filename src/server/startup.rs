@@ -1,14 +1,12 @@
 //! Start-up and end: everything that can fail is done while the terminal can still be told, and
 //! no thread exists before the fork.
 
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use sd_notify::NotifyState;
 
@@ -20,9 +18,9 @@ use crate::exit::Exit;
 use crate::files;
 use crate::logging;
 use crate::paths::{self, RuntimePaths};
-use crate::protocol::Reply;
 use crate::server::background::{self, Detaching, Process};
 use crate::server::control::Control;
+use crate::server::ending::finish;
 use crate::server::handover::Fate;
 use crate::server::helper;
 use crate::server::intake::{self, Door, Intake};
@@ -42,18 +40,12 @@ use crate::sys;
 use crate::vault::Vault;
 use crate::vault::order::Order;
 
-/// How long a server that was replaced may take over the commands that are queued.
-const LAST_COMMANDS: Duration = Duration::from_secs(60);
-
 /// Requests to providers under way at once. A thousand accounts that are due together are through
 /// in a second or two, with little memory.
 const EXCHANGES: usize = 138;
 
 /// Runs of `transient_error_if_cmd` at once: they are the user's commands, and may be heavy.
 const PROBES: usize = 8;
-
-/// How long the last client may take to read that the server has ended.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Runs a server to its end, in the background unless told otherwise.
 #[must_use]
@@ -171,47 +163,6 @@ fn serve(prepared: Prepared, detaching: Option<Detaching>, verbosity: u8) -> Res
     server.strangers.say_the_rest();
     log::info!("ended");
     Ok(exit)
-}
-
-/// Lets go of everything, unless another server has it by now. `forsake` makes the socket nobody's.
-fn finish(server: &Server, end: End, forsake: impl FnOnce()) -> Exit {
-    let is_displaced = matches!(end, End::Displaced);
-    let (client, exit) = match end {
-        End::Asked(client) => (client, Some(Exit::Done)),
-        End::Failed | End::Displaced => (None, Some(Exit::Error)),
-        End::Replaced => (None, None),
-    };
-    if let Some(exit) = exit.filter(|_| server.may_end()) {
-        let close = || {
-            // The next server may want the same port.
-            server.redirect.close();
-            server.shared.settings().close();
-        };
-        if is_displaced {
-            // It may be there already.
-            close();
-        }
-        server.settle();
-        close();
-        if !is_displaced {
-            // There may be another server's socket by now.
-            forsake();
-        }
-        server.seat().as_ref().map(|seat| seat.lock.unlock());
-        // Now another server could start.
-        if let Some(client) = &client {
-            tell(client, &Reply::Done(String::new()));
-        }
-        return exit;
-    }
-    if let Some(client) = &client {
-        let reason = "another server has just taken over: try again";
-        tell(client, &Reply::TryLater(reason.into()));
-    }
-    // What is queued is this server's to do: the next one does not know of it.
-    server.outbox.finish();
-    server.notifier.finish(LAST_COMMANDS);
-    Exit::Done
 }
 
 /// A server whose threads are there, but which serves nobody yet.
@@ -411,13 +362,6 @@ fn run_startup_cmd(server: &Server) {
             limit: notifier::TIME_LIMIT,
         });
     }
-}
-
-/// Answers the client that asked for the end.
-fn tell(mut client: &UnixStream, reply: &Reply) {
-    let _ = client.set_nonblocking(false);
-    let _ = client.set_write_timeout(Some(FAREWELL));
-    let _ = client.write_all(&reply.encode());
 }
 
 fn text(error: &io::Error) -> String {
