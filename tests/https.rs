@@ -10,7 +10,7 @@
 mod support;
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 
 use support::browser::field;
@@ -45,11 +45,6 @@ fn reload(user: &Pizauth, config: &str) {
 
 fn port_of(address: &str) -> &str {
     address.rsplit_once(':').unwrap().1
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// The URL with another scheme and port.

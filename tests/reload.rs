@@ -1,10 +1,5 @@
 //! Reading the configuration again: what changes, what stays, and that a bad file changes nothing.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "tests and their helpers report by panicking"
-)]
-
 mod support;
 
 use std::net::{TcpListener, TcpStream};
@@ -12,12 +7,6 @@ use std::net::{TcpListener, TcpStream};
 use nix::sys::signal::Signal;
 use support::browser::field;
 use support::*;
-
-/// A free port, which stays free unless somebody is very unlucky.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
 
 #[track_caller]
 fn reload(user: &Pizauth, config: &str) {

@@ -1,7 +1,7 @@
 //! Being a daemon: leaving the terminal, and what sets the process apart from others.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -169,16 +169,6 @@ pub(super) fn harden(runtime_dir: &Path) -> io::Result<Vec<Protection>> {
     ];
     protections.extend(confinement::confine(runtime_dir));
     Ok(protections)
-}
-
-/// Leaves this process's id in the lock file, for those who find it taken.
-///
-/// # Errors
-/// Where the file cannot be written.
-pub(super) fn sign(mut lock: &File) -> io::Result<()> {
-    lock.set_len(0)?;
-    lock.rewind()?;
-    writeln!(lock, "{}", std::process::id())
 }
 
 fn text(error: &io::Error) -> String {

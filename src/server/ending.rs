@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::exit::Exit;
 use crate::protocol::Reply;
+use crate::server::place;
 use crate::server::{End, Server};
 
 /// How long a server that was replaced may take over the commands that are queued.
@@ -38,7 +39,7 @@ pub(super) fn finish(server: &Server, end: End, forsake: impl FnOnce()) -> Exit 
             // There may be another server's socket by now.
             forsake();
         }
-        server.seat().as_ref().map(|seat| seat.lock.unlock());
+        server.seat().as_ref().map(|seat| place::leave(&seat.lock));
         // Now another server could start.
         if let Some(client) = &client {
             tell(client, &Reply::Done(String::new()));

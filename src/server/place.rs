@@ -2,13 +2,15 @@
 //! listeners. Each is made, inherited from the server before this one, or passed by the system.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use nix::sys::signal::kill;
 use nix::sys::stat::{Mode, umask};
+use nix::unistd::Pid;
 
 use crate::config::Config;
 use crate::console;
@@ -194,11 +196,9 @@ fn take_lock(dir: &RuntimeDir, path: &Path) -> Result<File, String> {
             Ok(file)
         }
         Err(std::fs::TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            let _ = file.read_to_string(&mut pid);
-            let who = match pid.trim() {
-                "" => String::new(),
-                pid => format!(" (process {pid})"),
+            let who = match holder(&mut file) {
+                None => String::new(),
+                Some(pid) => format!(" (process {pid})"),
             };
             Err(format!(
                 "a pizauth server is running already{who}: 'pizauth shutdown' ends it"
@@ -208,6 +208,35 @@ fn take_lock(dir: &RuntimeDir, path: &Path) -> Result<File, String> {
             Err(format!("cannot lock '{shown}': {}", text(&error)))
         }
     }
+}
+
+/// The process whose id is in the lock file. `None` where there is no such process: the server that
+/// holds the lock has not signed yet, and what is there was left by one that was killed.
+fn holder(file: &mut File) -> Option<Pid> {
+    let mut id = String::new();
+    file.read_to_string(&mut id).ok()?;
+    let pid = id.trim().parse().ok().filter(|id| *id > 0)?;
+    let pid = Pid::from_raw(pid);
+    kill(pid, None).is_ok().then_some(pid)
+}
+
+/// Leaves this process's id in the lock file, for those who find it taken.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub(super) fn sign(mut lock: &File) -> io::Result<()> {
+    lock.set_len(0)?;
+    lock.rewind()?;
+    writeln!(lock, "{}", std::process::id())
+}
+
+/// Lets another server have the lock, which takes this one's id for nobody's while it starts.
+///
+/// # Errors
+/// Where the system refuses; the lock goes with the process.
+pub(super) fn leave(lock: &File) -> io::Result<()> {
+    let unsigned = lock.set_len(0);
+    lock.unlock().and(unsigned)
 }
 
 /// Takes the socket's place. Whoever holds the lock may: a socket that is there is a dead

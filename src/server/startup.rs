@@ -276,10 +276,7 @@ fn begin(opened: Opened, detaching: Option<Detaching>, verbosity: u8) -> Result<
     if let Some(taken) = &old {
         taking::begin(taken, &RuntimePaths::find().socket)?;
     }
-    let signed = server
-        .seat()
-        .as_ref()
-        .map(|seat| background::sign(&seat.lock));
+    let signed = server.seat().as_ref().map(|seat| place::sign(&seat.lock));
     match signed {
         Some(Err(error)) if old.is_none() => {
             return Err(format!("the lock file: {}", text(&error)));

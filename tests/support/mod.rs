@@ -26,6 +26,7 @@
 pub mod attack;
 pub mod browser;
 pub mod pizauth;
+pub mod ports;
 pub mod provider;
 pub mod record;
 pub mod scan;
@@ -38,6 +39,7 @@ pub mod wait;
 
 pub use browser::{Page, fields, log_in, visit, visit_at};
 pub use pizauth::{Pizauth, Run};
+pub use ports::{free_port, is_free};
 pub use provider::{Answer, Gate, Provider, Request};
 pub use record::Record;
 pub use wait::{DEADLINE, now, wait_for, wait_until};

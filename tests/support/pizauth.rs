@@ -95,7 +95,8 @@ impl Pizauth {
         self.dir.join("run/pizauth/pizauth.sock")
     }
 
-    fn lock(&self) -> PathBuf {
+    /// The file that keeps a second server from starting.
+    pub fn lock(&self) -> PathBuf {
         self.dir.join("run/pizauth/pizauth.lock")
     }
 
