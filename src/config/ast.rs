@@ -92,6 +92,18 @@ pub(super) fn scalar(real_or_not: Token, kind: ScalarKind) -> Scalar {
     }
 }
 
+pub(super) fn setting(name: Token, value: Value) -> Setting {
+    let name = token(name).span;
+    Setting { name, value }
+}
+
+pub(super) fn single(scalar: Scalar) -> Value {
+    Value {
+        span: scalar.span,
+        kind: ValueKind::Scalar(scalar),
+    }
+}
+
 /// `list` with one more at its end.
 pub(super) fn with<T>(mut list: Vec<T>, next: T) -> Vec<T> {
     list.push(next);

@@ -26,18 +26,16 @@ Settings -> Vec<Setting>:
   | Settings Setting { with($1, $2) }
   ;
 
+// Nearly all of a file: with rules for the name and for any value, each would take two steps more.
 Setting -> Setting:
-    Name "EQUALS" Value "SEMICOLON" { Setting { name: $1, value: $3 } }
+    "NAME" "EQUALS" Scalar "SEMICOLON" { setting($1, single($3)) }
+  | "NAME" "EQUALS" Collection "SEMICOLON" { setting($1, $3) }
+  | "WORD" "EQUALS" Scalar "SEMICOLON" { setting($1, single($3)) }
+  | "WORD" "EQUALS" Collection "SEMICOLON" { setting($1, $3) }
   ;
 
-Name -> Span:
-    "NAME" { token($1).span }
-  | "WORD" { token($1).span }
-  ;
-
-Value -> Value:
-    Scalar { Value { span: $1.span, kind: ValueKind::Scalar($1) } }
-  | "OPEN_BRACKET" List "CLOSE_BRACKET" { Value { span: $span, kind: ValueKind::List($2) } }
+Collection -> Value:
+    "OPEN_BRACKET" List "CLOSE_BRACKET" { Value { span: $span, kind: ValueKind::List($2) } }
   | "OPEN_BRACKET" "CLOSE_BRACKET" { Value { span: $span, kind: ValueKind::List(Vec::new()) } }
   | "OPEN_BRACE" Map "CLOSE_BRACE" { Value { span: $span, kind: ValueKind::Map($2) } }
   | "OPEN_BRACE" "CLOSE_BRACE" { Value { span: $span, kind: ValueKind::Map(Vec::new()) } }
@@ -83,6 +81,5 @@ NeverParsed -> ():
   ;
 %%
 use super::super::ast::{
-    Account, File, Item, Scalar, ScalarKind, Setting, Value, ValueKind, scalar, token, with,
+    Account, File, Item, Scalar, ScalarKind, Setting, Value, ValueKind, scalar, setting, single, token, with,
 };
-use cfgrammar::Span;
