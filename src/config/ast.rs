@@ -6,14 +6,10 @@ use lrlex::DefaultLexeme;
 use lrpar::Lexeme;
 
 /// A configuration file.
+#[derive(Default)]
 pub(super) struct File {
-    pub(super) items: Vec<Item>,
-}
-
-/// What stands at the top level.
-pub(super) enum Item {
-    Setting(Setting),
-    Account(Account),
+    pub(super) settings: Vec<Setting>,
+    pub(super) accounts: Vec<Account>,
 }
 
 /// `account name { settings }`
@@ -31,15 +27,21 @@ pub(super) struct Setting {
     pub(super) value: Value,
 }
 
-pub(super) struct Value {
-    pub(super) span: Span,
-    pub(super) kind: ValueKind,
+/// What a setting is set to. What has brackets or braces has its place with it.
+pub(super) enum Value {
+    Scalar(Scalar),
+    List(Span, Vec<Scalar>),
+    Map(Span, Vec<(Scalar, Scalar)>),
 }
 
-pub(super) enum ValueKind {
-    Scalar(Scalar),
-    List(Vec<Scalar>),
-    Map(Vec<(Scalar, Scalar)>),
+impl Value {
+    /// Where it is.
+    pub(super) const fn span(&self) -> Span {
+        match self {
+            Self::Scalar(scalar) => scalar.span,
+            Self::List(span, _) | Self::Map(span, _) => *span,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -92,16 +94,14 @@ pub(super) fn scalar(real_or_not: Token, kind: ScalarKind) -> Scalar {
     }
 }
 
+/// From the beginning of one token to the end of another.
+pub(super) fn across(first: Token, last: Token) -> Span {
+    Span::new(token(first).span.start(), token(last).span.end())
+}
+
 pub(super) fn setting(name: Token, value: Value) -> Setting {
     let name = token(name).span;
     Setting { name, value }
-}
-
-pub(super) fn single(scalar: Scalar) -> Value {
-    Value {
-        span: scalar.span,
-        kind: ValueKind::Scalar(scalar),
-    }
 }
 
 /// `list` with one more at its end.

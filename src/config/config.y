@@ -6,18 +6,11 @@
 %start File
 %%
 File -> File:
-    Items { File { items: $1 } }
-  ;
-
-Items -> Vec<Item>:
-    %empty { Vec::new() }
-  | Items Item { with($1, $2) }
-  ;
-
-Item -> Item:
-    Setting { Item::Setting($1) }
-  | "ACCOUNT" Scalar "OPEN_BRACE" Settings "CLOSE_BRACE" {
-        Item::Account(Account { span: $span, name: $2, settings: $4 })
+    %empty { File::default() }
+  | File Setting { File { settings: with($1.settings, $2), ..$1 } }
+  | File "ACCOUNT" Scalar "OPEN_BRACE" Settings "CLOSE_BRACE" {
+        let account = Account { span: across($2, $6), name: $3, settings: $5 };
+        File { accounts: with($1.accounts, account), ..$1 }
     }
   ;
 
@@ -28,17 +21,17 @@ Settings -> Vec<Setting>:
 
 // Nearly all of a file: with rules for the name and for any value, each would take two steps more.
 Setting -> Setting:
-    "NAME" "EQUALS" Scalar "SEMICOLON" { setting($1, single($3)) }
+    "NAME" "EQUALS" Scalar "SEMICOLON" { setting($1, Value::Scalar($3)) }
   | "NAME" "EQUALS" Collection "SEMICOLON" { setting($1, $3) }
-  | "WORD" "EQUALS" Scalar "SEMICOLON" { setting($1, single($3)) }
+  | "WORD" "EQUALS" Scalar "SEMICOLON" { setting($1, Value::Scalar($3)) }
   | "WORD" "EQUALS" Collection "SEMICOLON" { setting($1, $3) }
   ;
 
 Collection -> Value:
-    "OPEN_BRACKET" List "CLOSE_BRACKET" { Value { span: $span, kind: ValueKind::List($2) } }
-  | "OPEN_BRACKET" "CLOSE_BRACKET" { Value { span: $span, kind: ValueKind::List(Vec::new()) } }
-  | "OPEN_BRACE" Map "CLOSE_BRACE" { Value { span: $span, kind: ValueKind::Map($2) } }
-  | "OPEN_BRACE" "CLOSE_BRACE" { Value { span: $span, kind: ValueKind::Map(Vec::new()) } }
+    "OPEN_BRACKET" List "CLOSE_BRACKET" { Value::List($span, $2) }
+  | "OPEN_BRACKET" "CLOSE_BRACKET" { Value::List($span, Vec::new()) }
+  | "OPEN_BRACE" Map "CLOSE_BRACE" { Value::Map($span, $2) }
+  | "OPEN_BRACE" "CLOSE_BRACE" { Value::Map($span, Vec::new()) }
   ;
 
 List -> Vec<Scalar>:
@@ -81,5 +74,5 @@ NeverParsed -> ():
   ;
 %%
 use super::super::ast::{
-    Account, File, Item, Scalar, ScalarKind, Setting, Value, ValueKind, scalar, setting, single, token, with,
+    Account, File, Scalar, ScalarKind, Setting, Value, across, scalar, setting, token, with,
 };

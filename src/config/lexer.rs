@@ -67,17 +67,19 @@ fn line(rest: &str) -> usize {
 
 /// A string, or what there is of one on its line.
 fn string(rest: &[u8]) -> (u8, usize) {
-    let special = |byte: &u8| matches!(byte, b'"' | b'\n' | b'\\');
     let mut at = 1;
     loop {
-        let next = rest[at..].iter().position(special);
-        at += next.unwrap_or(rest.len() - at);
+        at += rest[at..]
+            .iter()
+            .take_while(|&&byte| is_plain(byte))
+            .count();
         match rest.get(at) {
             Some(b'"') => return (is::N_STRING, at + 1),
             Some(b'\\') if matches!(rest.get(at + 1), None | Some(b'\n')) => at += 1,
             // Where the escaped character has several bytes, none of the others is special.
             Some(b'\\') => at += 2,
-            _ => return (is::N_UNTERMINATED, at),
+            None | Some(b'\n') => return (is::N_UNTERMINATED, at),
+            Some(_) => at += 1,
         }
     }
 }
@@ -188,6 +190,21 @@ const IS_IN_WORDS: [bool; 256] = {
     }
     table
 };
+
+/// Whether this byte is a character by itself that means itself in a string: most strings have no
+/// others between their quotes.
+pub(super) const fn is_plain(byte: u8) -> bool {
+    const IS_PLAIN: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = b' ';
+        while byte <= b'~' {
+            table[byte as usize] = !matches!(byte, b'"' | b'\\');
+            byte += 1;
+        }
+        table
+    };
+    IS_PLAIN[byte as usize]
+}
 
 fn kind_of_word(word: &str) -> u8 {
     let bytes = word.as_bytes();

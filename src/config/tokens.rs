@@ -65,11 +65,10 @@ impl<'s> Tokens<'s> {
     /// Whether there is nothing to look for in this token, and nothing to be added to it.
     fn is_fine(&self, token: DefaultLexeme<u8>) -> bool {
         let span = token.span();
-        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
         match token.tok_id() {
-            is::N_STRING => self.text.as_bytes()[span.start()..span.end()]
+            is::N_STRING => self.text.as_bytes()[span.start() + 1..span.end() - 1]
                 .iter()
-                .all(is_plain),
+                .all(|&byte| lexer::is_plain(byte)),
             is::N_EQUALS
             | is::N_SEMICOLON
             | is::N_COMMA

@@ -69,7 +69,7 @@ impl Block {
             Some(_) if misplaced_by_damage(context, setting) => {}
             Some(first) => set_twice(context, first.name, setting.name),
             None => {
-                let (name, value_span) = (setting.name, setting.value.span);
+                let (name, value_span) = (setting.name, setting.value.span());
                 self.slots.push(Slot {
                     key,
                     name,

@@ -26,7 +26,7 @@ use self::files::{Content, Files};
 use self::listeners::Redirect;
 use self::options::{Key, Place};
 use self::uris::Endpoints;
-use super::ast::{self, Item, Scalar, ScalarKind, Setting};
+use super::ast::{self, Scalar, ScalarKind, Setting};
 use super::diagnostic::{Diagnostic, Lines, quoted};
 use super::hide::Hidden;
 use super::syntax::Damage;
@@ -113,17 +113,9 @@ pub(super) fn check(
         endpoints: Endpoints::default(),
         mistakes: Vec::new(),
     };
-    let mut settings = Vec::new();
-    let mut declared = Vec::with_capacity(file.items.len());
-    for item in file.items {
-        match item {
-            Item::Setting(setting) => settings.push(setting),
-            Item::Account(account) => declared.push(account),
-        }
-    }
-    let is_empty = declared.is_empty();
-    let globals = Block::read(&mut context, &settings, Place::Global);
-    let (accounts, redirects) = accounts(&mut context, &globals, declared);
+    let is_empty = file.accounts.is_empty();
+    let globals = Block::read(&mut context, &file.settings, Place::Global);
+    let (accounts, redirects) = accounts(&mut context, &globals, file.accounts);
     let https_certificate = listeners::certificate(&mut context, &globals);
     let config = Config {
         accounts,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use cfgrammar::Span;
 use url::Url;
 
-use super::super::ast::{Scalar, ScalarKind, Setting, ValueKind};
+use super::super::ast::{self, Scalar, ScalarKind, Setting};
 use super::super::diagnostic::{Diagnostic, quoted};
 use super::super::providers::Provider;
 use super::super::{GrantType, Issuer, Listen, RedirectUri};
@@ -59,7 +59,7 @@ pub(super) enum Method {
 /// Reads the value of `setting`, which is the option `key`. `None` where it is not good; that has
 /// been reported then.
 pub(super) fn read(context: &mut Context<'_>, key: Key, setting: &Setting) -> Option<Value> {
-    let (name, span) = (context.slice(setting.name), setting.value.span);
+    let (name, span) = (context.slice(setting.name), setting.value.span());
     let reported = context.mistakes.len();
     let kind = key.spec().kind;
     let mut reader = Reader {
@@ -68,14 +68,14 @@ pub(super) fn read(context: &mut Context<'_>, key: Key, setting: &Setting) -> Op
         name,
         span,
     };
-    let value = match &setting.value.kind {
-        ValueKind::Scalar(scalar) => reader.scalar(*scalar),
-        ValueKind::List(scalars) => reader.list(scalars),
-        ValueKind::Map(pairs) => reader.map(pairs),
+    let value = match &setting.value {
+        ast::Value::Scalar(scalar) => reader.scalar(*scalar),
+        ast::Value::List(_, scalars) => reader.list(scalars),
+        ast::Value::Map(_, pairs) => reader.map(pairs),
     };
-    let doubtful = match &setting.value.kind {
-        ValueKind::Scalar(_) => context.source.damage.touches(span),
-        ValueKind::List(_) | ValueKind::Map(_) => context.source.damage.starts(span),
+    let doubtful = match &setting.value {
+        ast::Value::Scalar(_) => context.source.damage.touches(span),
+        ast::Value::List(..) | ast::Value::Map(..) => context.source.damage.starts(span),
     };
     if doubtful {
         // It is not what the person wrote, and they have been told so.
