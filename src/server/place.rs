@@ -227,7 +227,9 @@ fn holder(file: &mut File) -> Option<Pid> {
 pub(super) fn sign(mut lock: &File) -> io::Result<()> {
     lock.set_len(0)?;
     lock.rewind()?;
-    writeln!(lock, "{}", std::process::id())
+    let id = std::process::id();
+    // In one piece, for those who read meanwhile.
+    lock.write_all(format!("{id}\n").as_bytes())
 }
 
 /// Lets another server have the lock, which takes this one's id for nobody's while it starts.
