@@ -141,7 +141,7 @@ export class Pizauth {
       const pid = code === EXIT.done && JSON.parse(stdout).server?.pid;
       if (!pid) return;
       await this.run('shutdown');
-      await until('the server in the background to end', () => !exists(pid), 5_000).catch(() => process.kill(pid, 'SIGKILL'));
+      await until('the server in the background to end', () => !exists(pid), 5_000).catch(() => kill(pid));
     });
   }
 
@@ -191,6 +191,15 @@ export class Pizauth {
     const { code, stdout, stderr } = await this.run('status', '--json');
     mustEqual(code, EXIT.done, `exit code of status (it said ${JSON.stringify(stderr)})`);
     return JSON.parse(stdout).accounts.find((each) => each.account === account);
+  }
+}
+
+/** Kills a process, unless it has ended just now. */
+function kill(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
   }
 }
 

@@ -8,7 +8,7 @@ import https from 'node:https';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 
-import { Fault } from './harness.mjs';
+import { Fault, freePort } from './harness.mjs';
 
 // It says on the console that its login page is for development only, and which Node it would
 // rather have: we know.
@@ -171,8 +171,8 @@ export class Provider {
       return this.handler(request, response);
     };
     this.server = this.tls ? https.createServer(this.tls, handler) : http.createServer(handler);
+    this.port ||= await freePort();
     await new Promise((done, failed) => this.server.once('error', failed).listen(this.port, '127.0.0.1', done));
-    this.port = this.server.address().port;
     this.build();
   }
 

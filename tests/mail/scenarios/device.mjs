@@ -124,7 +124,9 @@ export const deviceTrouble = {
     });
 
     await stage.check('nobody types the code in: login says that it expired, with exit code 3', async () => {
-      provider.codeLife = 7;
+      // pizauth asks after 5 s, and knows the end by itself. oidc-provider counts in whole seconds,
+      // and the question must come well before its last one.
+      provider.codeLife = 9;
       const { terminal } = await begin(pizauth, ['--device', 'work']);
       await terminal.end(EXIT.loginNeeded, 'login');
       await terminal.see(/ERROR - account 'work' was not logged in: .*expired/);

@@ -41,6 +41,8 @@ export const discovery = {
     await stage.check('and the one for device codes, which login over ssh offers by itself', async () => {
       const terminal = pizauth.terminal(['login', 'work'], { env: { SSH_CONNECTION: '192.0.2.7 50022 192.0.2.9 22' } });
       const [, url, code] = await terminal.see(/\n {4}(http\S+)\n[^]*?type in the code\n\n {4}(\S+)\n/);
+      // What is shown after the QR code: all of it is there then.
+      await terminal.see(/waiting for the login/);
       mustEqual(terminal.scan(), `${url}?user_code=${code}`, 'what the QR code says');
       await person.typeCode(url, code);
       await terminal.end(EXIT.done, 'login');

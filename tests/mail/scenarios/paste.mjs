@@ -1,7 +1,7 @@
 // Logging in where the browser is on another machine: what its address bar shows in the end is
 // pasted into a real terminal.
 
-import { must, mustContain, mustEqual } from '../harness.mjs';
+import { must, mustContain, mustEqual, until } from '../harness.mjs';
 import { Person, launchElsewhere } from '../browser.mjs';
 import { EXIT, Pizauth } from '../pizauth.mjs';
 import { Provider } from '../provider.mjs';
@@ -139,7 +139,8 @@ export const sshTunnel = {
       const [, url] = await terminal.see(URL_SHOWN);
       await person.authorise(url);
       await terminal.end(EXIT.done, 'login');
-      mustEqual(pizauth.read('opened'), url, 'what the browser was given');
+      // login does not wait for what it started.
+      await until('the browser to be given the URL', () => pizauth.read('opened') === url);
     });
   },
 };

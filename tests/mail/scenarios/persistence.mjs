@@ -79,7 +79,8 @@ export const dumpAndRestore = {
 export const restoreExpired = {
   name: 'restore after expiry',
   async play(stage, { browser }) {
-    const provider = await Provider.start(stage, { life: 4 });
+    // So long that no refresh comes before the dump: the token in it would be another one.
+    const provider = await Provider.start(stage, { life: 8 });
     const person = await Person.sitDown(stage, browser);
     const pizauth = await new Pizauth(stage, { work: accountAt(provider, BRISK) }).serve();
     const token = await pizauth.logIn('work', person);

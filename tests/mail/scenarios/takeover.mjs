@@ -1,6 +1,6 @@
 // A server is replaced while logins are under way: whoever does them notices nothing.
 
-import { mustContain, mustEqual } from '../harness.mjs';
+import { mustContain, mustEqual, until } from '../harness.mjs';
 import { Person } from '../browser.mjs';
 import { EXIT, Pizauth } from '../pizauth.mjs';
 import { Provider, deviceClient } from '../provider.mjs';
@@ -26,7 +26,7 @@ export const takeOverDevice = {
       await terminal.end(EXIT.done, 'login');
       await terminal.see(/account 'work' is logged in/);
       await mustBeActive(provider, await pizauth.token('work'));
-      mustEqual(pizauth.events('work', 'token_new'), 1, 'token_new');
+      await until('token_new', () => pizauth.events('work', 'token_new') === 1);
     });
 
     await stage.check('what came of it is handed on, too, and refreshed', async () => {
