@@ -112,12 +112,10 @@ impl Log for ToStderr {
             Level::Warn => "warning: ",
             _ => "",
         };
-        // Where stderr is closed there is nobody to tell.
-        let _ = writeln!(
-            std::io::stderr().lock(),
-            "pizauth: {level}{}",
-            record.args()
-        );
+        // In one piece, since the helper writes there, too. Where stderr is closed there is nobody
+        // to tell.
+        let line = format!("pizauth: {level}{}\n", record.args());
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }
 
     fn flush(&self) {}

@@ -98,7 +98,7 @@ fn a_login_with_a_code() {
 fn the_refresh_token_of_a_code_is_used_like_any_other() {
     let provider = Provider::start();
     let user = set_up(&provider, |_| String::new());
-    provider.script(authorization(1));
+    provider.script(authorization(3));
     provider.script(tokens());
     prompt(&user);
     user.run(&["show", "--wait=20s", "a"]).expect(0);
@@ -142,7 +142,7 @@ fn how_a_code_comes_to_nothing() {
             let record = errors.get_or_init(|| Record::new(user, "errors"));
             format!("error_notify_cmd = {};", record.command("$PIZAUTH_MSG"))
         });
-        provider.script(authorization(1));
+        provider.script(authorization(3));
         provider.script(Answer::error(400, error, ""));
         prompt(&user);
         let line = errors.get().unwrap().wait_for_line("login of account 'a'");
@@ -160,8 +160,7 @@ fn a_provider_that_cannot_be_asked_is_told_and_asked_again() {
     wait_until("the reason is told", || {
         user.show("a").expect(4).err.contains("HTTP 503")
     });
-    provider.behave();
-    provider.script(authorization(60));
+    provider.rule(|_| Some(authorization(60)));
     prompt(&user);
 }
 
@@ -196,6 +195,8 @@ fn a_code_survives_the_servers_replacement() {
     );
     user.write_config(&provider.account("a", &device));
     user.start_background();
+    let pending = || Answer::error(400, "authorization_pending", "");
+    provider.rule(move |it| it.field("device_code").map(|_| pending()));
     provider.script(authorization(2));
     let before = prompt(&user);
     user.run(&["server", "--replace"]).expect(0);

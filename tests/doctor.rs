@@ -372,10 +372,8 @@ fn what_another_program_listens_at_is_told() {
 
 /// A port that somebody else has on ::1 and nobody on 127.0.0.1.
 fn alone_on_ipv6() -> Option<(TcpListener, u16)> {
-    let listener = TcpListener::bind("[::1]:0").ok()?;
-    let port = listener.local_addr().unwrap().port();
-    TcpListener::bind(("127.0.0.1", port)).ok()?;
-    Some((listener, port))
+    let port = free_port();
+    Some((TcpListener::bind(("::1", port)).ok()?, port))
 }
 
 #[test]
@@ -471,7 +469,7 @@ fn secure_provider(cert: &str, key: &str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let serve = move || {
-        for stream in listener.incoming().map_while(Result::ok) {
+        for stream in listener.incoming().filter_map(Result::ok) {
             serve_securely(&config, stream);
         }
     };

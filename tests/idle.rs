@@ -30,7 +30,7 @@ fn an_idle_server_never_wakes_up() {
     let pause = |time| provider.gate().pass_within(time);
     wait_until("things have calmed down", || {
         let count = switches(&user);
-        pause(Duration::from_secs(1));
+        pause(Duration::from_secs(3));
         switches(&user) == count
     });
     let (count, used) = (switches(&user), processor_time(&user));

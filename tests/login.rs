@@ -280,7 +280,7 @@ fn a_token_without_a_refresh_token_is_good_until_it_expires() {
     let (provider, user) = set_up("");
     provider.script(Answer::json(
         200,
-        "{\"access_token\":\"SECRET-1\",\"expires_in\":2}",
+        "{\"access_token\":\"SECRET-1\",\"expires_in\":5}",
     ));
     log_in(&provider, &user.url("a"));
     assert_eq!(user.token("a"), "SECRET-1");

@@ -171,7 +171,7 @@ fn a_code_logs_in_where_there_is_no_browser() {
 #[test]
 fn show_and_status_tell_the_code() {
     let provider = Provider::start();
-    let more = with_codes(&provider, "access_denied");
+    let more = with_codes(&provider, "authorization_pending");
     let account = provider.account("a", &format!("{more} grant = \"device_code\";"));
     let user = Pizauth::start(&account);
     let told = wait_for("there is a code", || {

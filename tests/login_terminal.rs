@@ -9,7 +9,6 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
@@ -17,6 +16,7 @@ use ::pizauth::protocol::{Reply, Request};
 use ::pizauth::secret::SecretText;
 use ::pizauth::sys::is_ignored;
 use nix::sys::signal::Signal;
+use support::pizauth::write_program;
 use support::scripted::{Scripted, Told};
 use support::terminal::Terminal;
 use support::*;
@@ -361,8 +361,7 @@ fn a_browser_is_opened_with_the_url_and_nothing_of_the_terminal() {
         "#!/bin/sh\nprintf '%s\\n' \"$@\" >'{0}.new'\nmv '{0}.new' '{0}'\n",
         seen.display()
     );
-    fs::write(&browser, script).unwrap();
-    fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&browser, &script);
     let browsers = format!("/nonexistent/browser:'{}' --new %s", browser.display());
     let mut terminal = login_in(&user, &["login", "work"], 80, &[("BROWSER", &browsers)]);
     terminal.wait_for("waiting for the login");

@@ -45,6 +45,11 @@ fn device_account(scene: &Scene) -> String {
 #[track_caller]
 fn prompted(scene: &Scene, user: &Pizauth, interval: u32) -> Vec<Secret> {
     let (answer, secrets) = device_authorization(scene, interval);
+    // Whenever it is asked, until a test says what comes of it.
+    scene.provider.rule(|it| {
+        let pending = || Answer::error(400, "authorization_pending", "");
+        it.field("device_code").map(|_| pending())
+    });
     scene.provider.script(answer);
     wait_until("the user is told the code", || {
         user.show("a").err.contains(&secrets[1].text)
@@ -65,9 +70,6 @@ fn nothing_is_left_of_a_code_that_was_typed_in() {
     };
     let codes = prompted(&scene, &user, 1);
     wait_for_one(server, &codes[0]);
-    scene
-        .provider
-        .script(Answer::error(400, "authorization_pending", ""));
     let tokens = scene.grant(200);
     let run = user.run(&["show", "--wait=30s", "a"]).expect(0);
     assert_eq!(run.out.trim_end(), tokens.access);

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use nix::unistd::Pid;
+use support::pizauth::write_program;
 use support::provider::quoted;
 use support::*;
 
@@ -216,7 +217,6 @@ fn a_command_has_a_clean_start() {
 
 #[test]
 fn the_shell_is_the_users() {
-    use std::os::unix::fs::PermissionsExt;
     for shell in [None, Some(""), Some("own")] {
         let provider = Provider::start();
         let mut user = Pizauth::new();
@@ -227,8 +227,7 @@ fn the_shell_is_the_users() {
             provider.account("a", "")
         ));
         let own = user.dir().join("bin/shell");
-        fs::write(&own, "#!/bin/sh\nOWN_SHELL=own exec /bin/sh \"$@\"\n").unwrap();
-        fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&own, "#!/bin/sh\nOWN_SHELL=own exec /bin/sh \"$@\"\n");
         user.start_foreground_with(|command| {
             match shell {
                 None => command.env_remove("SHELL"),
@@ -263,9 +262,9 @@ fn a_command_that_hangs_delays_nobody_and_is_killed_with_all_it_started() {
         provider.account("a", "")
     ));
     user.start_foreground();
+    let start = now();
     log_in(&provider, &user.url("a"));
     started.wait_for_lines(1);
-    let start = now();
     let pid = fs::read_to_string(user.dir().join("first/pid")).unwrap();
     let pid = Pid::from_raw(pid.trim().parse().unwrap());
     user.run(&["refresh", "a"]).expect(0);
@@ -279,7 +278,7 @@ fn a_command_that_hangs_delays_nobody_and_is_killed_with_all_it_started() {
     );
     assert_eq!(later.wait_for_lines(1), ["token_refreshed"]);
     assert!(
-        start.elapsed() >= Duration::from_secs(8),
+        start.elapsed() >= Duration::from_secs(10),
         "{:?}",
         start.elapsed()
     );

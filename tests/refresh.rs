@@ -26,8 +26,8 @@ fn times(provider: &Provider, start: Instant) -> Vec<Duration> {
 #[test]
 fn before_expiry_without_being_asked() {
     let provider = Provider::start();
-    provider.set_lifetime(Some(4));
-    let user = Pizauth::start(&provider.account("a", "refresh_before_expiry = 2s;"));
+    provider.set_lifetime(Some(10));
+    let user = Pizauth::start(&provider.account("a", "refresh_before_expiry = 7s;"));
     let start = now();
     log_in(&provider, &user.url("a"));
     let mut seen = Vec::new();
@@ -39,9 +39,9 @@ fn before_expiry_without_being_asked() {
         provider.refreshes().len() >= 2
     });
     let times = times(&provider, start);
-    assert!(times[0] >= Duration::from_millis(1900), "{times:?}");
+    assert!(times[0] >= Duration::from_millis(2900), "{times:?}");
     assert!(
-        times[1] - times[0] >= Duration::from_millis(1900),
+        times[1] - times[0] >= Duration::from_millis(2900),
         "{times:?}"
     );
     assert!(seen.len() >= 2, "{seen:?}");
@@ -49,11 +49,11 @@ fn before_expiry_without_being_asked() {
 
 #[test]
 fn at_least_every_so_often() {
+    let start = now();
     let (provider, user) = set_up("refresh_at_least = 1s;");
     let before = user.token("a");
-    let start = now();
     provider.wait_for_refreshes(2);
-    assert!(start.elapsed() >= Duration::from_millis(1500));
+    assert!(start.elapsed() >= Duration::from_millis(1900));
     wait_until("another token", || user.token("a") != before);
 }
 
@@ -202,18 +202,16 @@ fn a_token_is_never_shown_past_its_expiry() {
         it.field("refresh_token")
             .map(|_| Answer::of(500, "text/plain", ""))
     });
-    let start = now();
     log_in(&provider, &url);
+    let start = now();
     let run = wait_for("the token's end", || {
         let asked = start.elapsed();
         let run = user.show("a");
-        assert!(run.code == 4 || asked < Duration::from_secs(3), "{run:?}");
-        (run.code == 4).then_some(run)
+        assert!(run.code == 4 || asked < Duration::from_secs(1), "{run:?}");
+        // Where the machine was held up, the first refresh begins only now.
+        (run.code == 4 && run.err.contains("500")).then_some(run)
     });
-    assert!(
-        run.err.contains("expired") && run.err.contains("500"),
-        "{run:?}"
-    );
+    assert!(run.err.contains("expired"), "{run:?}");
     assert_eq!(user.state("a"), "expired");
     provider.behave();
     provider.set_lifetime(Some(3600));
@@ -283,6 +281,8 @@ fn a_hanging_transient_error_if_cmd_delays_no_refresh() {
     provider.script(Answer::of(500, "text/plain", ""));
     user.run(&["refresh", "a"]).expect(4);
     provider.wait_for_refreshes(2);
+    // It has come, but its answer may not be there yet: who asks until then is told of this one.
+    wait_until("it is answered", || user.status("a")["busy"] == false);
     user.run(&["refresh", "a"]).expect(0);
     user.token("a");
 }
@@ -363,6 +363,8 @@ fn random_users_and_a_moody_provider_lose_no_login() {
     });
     provider.behave();
     for name in ["a", "b"] {
+        // This one may join one that was answered badly and is not through yet.
+        user.run(&["refresh", name]);
         user.run(&["refresh", name]).expect(0);
     }
 }

@@ -21,15 +21,14 @@ fn retry_after_is_honoured() {
     let provider = Provider::start();
     let user = Pizauth::start(&provider.account("a", "refresh_retry = 1s;"));
     log_in(&provider, &user.url("a"));
+    let first = user.token("a");
     let start = now();
     let busy = Answer::of(429, "text/plain", "").header("Retry-After", "3");
     refresh(&provider, &user, busy).expect(4);
     let tries = provider.wait_for_refreshes(2);
     assert!(tries[1].at - start >= Duration::from_millis(2900));
     // It has come, but its answer may not be there yet: who asks until then is told of this one.
-    wait_until("it is answered", || {
-        user.token("a") == provider.last_token()
-    });
+    wait_until("it is answered", || user.token("a") != first);
 
     let seconds_to_next = || {
         let next = user.status("a")["next_refresh_at"]
@@ -105,7 +104,8 @@ fn a_wrong_configuration_halts_until_it_is_corrected() {
         log_in(&provider, &url);
         let run = wait_for("the token's end", || {
             let run = user.show("a");
-            (run.code != 0).then_some(run)
+            // It may be refreshed only then, where the machine was held up.
+            (![0, 4].contains(&run.code)).then_some(run)
         });
         assert_eq!(run.code, 1, "{run:?}");
         assert!(run.err.contains("secret expired") && run.err.contains("pizauth reload"));

@@ -137,7 +137,9 @@ fn an_answer_for_the_old_authority_is_dropped() {
         Some(3),
         "whoever waits is told"
     );
+    let before = provider.last_token();
     gate.open();
+    wait_until("it is answered", || provider.last_token() != before);
     let url = user.url("a");
     log_in(&provider, &url);
     let token = user.token("a");

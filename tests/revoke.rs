@@ -78,6 +78,7 @@ fn an_exchange_that_is_under_way_is_dropped() {
     let page = browser.unwrap().join().unwrap();
     assert_eq!(page.status, 400, "whoever waits is told: {page:?}");
     gate.open();
+    wait_until("it is answered", || !provider.last_token().is_empty());
     let url = user.url("a");
     assert!(field(&url, "state").is_some());
     log_in(&provider, &url);

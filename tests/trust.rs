@@ -122,7 +122,7 @@ fn what_another_user_owns_is_not_used() {
 fn forward(path: &std::path::Path, to: std::path::PathBuf) {
     let listener = UnixListener::bind(path).unwrap();
     let accept = move || {
-        for mut near in listener.incoming().map_while(Result::ok) {
+        for mut near in listener.incoming().filter_map(Result::ok) {
             let mut far = UnixStream::connect(&to).unwrap();
             let (mut request, mut reply) = (Vec::new(), Vec::new());
             near.read_to_end(&mut request).unwrap();

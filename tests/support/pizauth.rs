@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -51,17 +51,26 @@ impl Run {
 impl Pizauth {
     /// A user without a configuration.
     pub fn new() -> Self {
+        let mut private = DirBuilder::new();
+        private.mode(0o700);
+        let dir = loop {
+            let dir = Self::next_dir();
+            match private.create(&dir) {
+                // Left by a run that was killed, whose process id has come again.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                made => break made.map(|()| dir).unwrap(),
+            }
+        };
+        for part in ["run", "config", "home", "bin"] {
+            private.create(dir.join(part)).unwrap();
+        }
+        Self { dir, child: None }
+    }
+
+    fn next_dir() -> PathBuf {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let number = LAST.fetch_add(1, Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("pizauth-{}-{number}", std::process::id()));
-        let user = Self { dir, child: None };
-        for part in ["", "run", "config", "home", "bin"] {
-            DirBuilder::new()
-                .mode(0o700)
-                .create(user.dir.join(part))
-                .unwrap();
-        }
-        user
+        std::env::temp_dir().join(format!("pizauth-{}-{number}", std::process::id()))
     }
 
     /// A user with this configuration.
@@ -379,6 +388,14 @@ pub fn copy_program(program: &Path, to: &Path) {
     let mut copy = Command::new("cp");
     assert!(copy.arg(program).arg(to).status().unwrap().success());
     fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Writes a program for the tests' own user.
+#[track_caller]
+pub fn write_program(to: &Path, text: &str) {
+    let written = to.with_extension("written");
+    fs::write(&written, text).unwrap();
+    copy_program(&written, to);
 }
 
 /// Runs any command to its end.

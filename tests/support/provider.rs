@@ -12,6 +12,7 @@ use std::thread;
 pub use self::answer::{Answer, Gate};
 pub use self::http::Request;
 use self::ledger::Ledger;
+use super::ports::free_port;
 use super::wait::{wait_for, wait_until};
 
 /// Decides about a request; `None` leaves it to the next one.
@@ -40,7 +41,8 @@ struct State {
 impl Provider {
     /// A provider that is up.
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // To be taken again where it goes down and comes back.
+        let listener = TcpListener::bind(("127.0.0.1", free_port())).unwrap();
         let provider = Self {
             address: listener.local_addr().unwrap(),
             state: Arc::default(),
@@ -53,7 +55,7 @@ impl Provider {
     fn serve(&self, listener: TcpListener) {
         let state = Arc::clone(&self.state);
         let accept = move || {
-            for stream in listener.incoming().map_while(Result::ok) {
+            for stream in listener.incoming().filter_map(Result::ok) {
                 if lock(&state).down {
                     return;
                 }

@@ -39,7 +39,7 @@ impl Scripted {
             state: Arc::clone(&state),
         };
         let serve = move || {
-            for mut stream in listener.incoming().map_while(Result::ok) {
+            for mut stream in listener.incoming().filter_map(Result::ok) {
                 let mut bytes = Vec::new();
                 stream.read_to_end(&mut bytes).unwrap();
                 // A connection that only looks whether somebody is there.

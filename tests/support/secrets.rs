@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use super::attack::Random;
 use super::browser::{back, field};
 use super::scan::{Secret, Trace, is_possible, traces};
-use super::{Answer, Gate, Pizauth, Provider, Record, tls, visit};
+use super::{Answer, DEADLINE, Gate, Pizauth, Provider, Record, now, tls, visit};
 
 /// A provider whose tokens look like nothing else, with TLS in front of it where that is wanted.
 pub struct Scene {
@@ -142,44 +142,38 @@ pub fn use_tokens(user: &Pizauth, account: &str) {
 /// Workers end a moment after what they did is seen.
 #[track_caller]
 pub fn wait_for_nothing(pid: Pid, secrets: &[Secret]) {
-    let mut found = Vec::new();
-    for _ in 0..50 {
-        found = traces(pid, secrets);
-        if found.is_empty() {
-            return;
-        }
-        Gate::default().pass_within(Duration::from_millis(20));
-    }
-    panic!("{} traces: {found:?}", found.len());
+    wait_for_traces(pid, secrets, |found| found.is_empty());
 }
 
 /// It is there, once and whole. Shows, too, that the search finds what is there.
 #[track_caller]
 pub fn wait_for_one(pid: Pid, secret: &Secret) {
     let secrets = std::slice::from_ref(secret);
-    let mut found = Vec::new();
-    for _ in 0..50 {
-        found = traces(pid, secrets);
-        // The ends may be cut off, since pieces of a few letters are not found.
-        if found.len() == 1 && found[0].length + 16 > secret.text.len() {
-            return;
-        }
-        Gate::default().pass_within(Duration::from_millis(20));
-    }
-    panic!("{} traces: {found:?}", found.len());
+    // The ends may be cut off, since pieces of a few letters are not found.
+    wait_for_traces(pid, secrets, |found| {
+        found.len() == 1 && found[0].length + 16 > secret.text.len()
+    });
 }
 
 /// Each is there once and whole, or not at all.
 #[track_caller]
 pub fn wait_for_one_of_each(pid: Pid, secrets: &[Secret]) {
-    let mut found: Vec<Trace> = Vec::new();
-    for _ in 0..50 {
-        found = traces(pid, secrets);
+    wait_for_traces(pid, secrets, |found| {
         let count = |name| found.iter().filter(|trace| trace.name == name).count();
-        if secrets.iter().all(|secret| count(secret.name) <= 1) {
+        secrets.iter().all(|secret| count(secret.name) <= 1)
+    });
+}
+
+#[track_caller]
+fn wait_for_traces(pid: Pid, secrets: &[Secret], are_fine: impl Fn(&[Trace]) -> bool) {
+    let start = now();
+    loop {
+        let found = traces(pid, secrets);
+        if are_fine(&found) {
             return;
         }
+        let count = found.len();
+        assert!(start.elapsed() < DEADLINE, "{count} traces: {found:?}");
         Gate::default().pass_within(Duration::from_millis(20));
     }
-    panic!("{} traces: {found:?}", found.len());
 }

@@ -28,7 +28,7 @@ pub fn in_front_of(behind: SocketAddr) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     let config = Arc::new(config());
     let accept = move || {
-        for stream in listener.incoming().map_while(Result::ok) {
+        for stream in listener.incoming().filter_map(Result::ok) {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             let pass = move || {
                 // Whoever breaks off is the test's affair.
