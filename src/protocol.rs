@@ -27,6 +27,9 @@ pub const MAX_DUMP: usize = 16 * 1024 * 1024;
 pub const REQUEST_TIME: Duration = Duration::from_secs(5);
 /// How long `refresh` waits for the provider: a little longer than a request to it may take.
 pub const REFRESH_TIME: Duration = Duration::from_secs(35);
+
+/// How long a server may take to end: it awaits the last answers, and keeps the tokens.
+const END_TIME: Duration = Duration::from_secs(80);
 /// The longest time that a request can name: a day.
 pub const MAX_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest reply that a client reads: a dump and some.
@@ -126,6 +129,7 @@ impl Request {
             Self::Refresh(_) | Self::Login(..) | Self::Complete(..) | Self::Revoke(_) => {
                 REFRESH_TIME
             }
+            Self::Shutdown => END_TIME,
             _ => Duration::ZERO,
         }
     }

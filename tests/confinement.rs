@@ -181,25 +181,33 @@ fn what_ends_the_server_does_not_end_the_helper() {
 }
 
 #[test]
-fn a_notification_goes_on_when_the_server_was_killed_and_the_rest_does_not() {
+fn what_tells_and_what_keeps_goes_on_when_the_server_was_killed_and_the_rest_does_not() {
     let provider = Provider::start();
     let user = Pizauth::new();
     let event = waiting(user.dir(), "event");
     let persist = waiting(user.dir(), "persist");
+    let secret = waiting(user.dir(), "secret");
     let account = provider.account("a", "");
     user.write_config(&format!(
-        "token_event_cmd = {event}; persist_cmd = {persist};\n{account}"
+        "token_event_cmd = {event}; persist_cmd = {persist};\n{account}\
+         account \"b\" {{ grant = \"client_credentials\"; token_uri = \"http://localhost:1/\"; \
+         client_id = \"c\"; client_secret_cmd = {secret}; }}\n"
     ));
     user.start_background();
     log_in(&provider, &user.url("a"));
-    let (event, persist) = (begun(&user, "event"), begun(&user, "persist"));
+    user.show("b").expect(4);
+    let (event, secret) = (begun(&user, "event"), begun(&user, "secret"));
+    // It has read the whole dump.
+    let persist = begun(&user, "persist");
     user.signal(Signal::SIGKILL);
-    wait_until("persist_cmd was killed", || is_gone(persist));
-    assert!(!is_gone(event));
-    fs::write(user.dir().join("event-go"), "").unwrap();
-    let done = user.dir().join("event-done");
-    wait_until("the notification is done", || done.exists());
-    assert!(!user.dir().join("persist-done").exists());
+    wait_until("client_secret_cmd was killed", || is_gone(secret));
+    assert!(!is_gone(event) && !is_gone(persist));
+    for name in ["event", "persist"] {
+        fs::write(user.dir().join(format!("{name}-go")), "").unwrap();
+        let done = user.dir().join(format!("{name}-done"));
+        wait_until("it is done", || done.exists());
+    }
+    assert!(!user.dir().join("secret-done").exists());
 }
 
 #[test]

@@ -1,95 +1,15 @@
 //! `persist_cmd` and `restore_cmd`: nothing is lost, and nothing good is overwritten.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "tests and their helpers report by panicking"
-)]
-
 mod support;
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
+use support::keeper::Keeper;
 use support::pizauth::is_zombie;
-use support::provider::quoted;
 use support::*;
-
-/// A user whose tokens are kept in a file.
-struct Keeper {
-    provider: Provider,
-    user: Pizauth,
-    /// What was kept last.
-    file: PathBuf,
-    /// The size of each dump that was handed out.
-    runs: Record,
-    errors: Record,
-}
-
-impl Keeper {
-    fn new() -> Self {
-        let (provider, user) = (Provider::start(), Pizauth::new());
-        let keeper = Self {
-            file: user.dir().join("kept"),
-            runs: Record::new(&user, "runs"),
-            errors: Record::new(&user, "errors"),
-            provider,
-            user,
-        };
-        keeper.configure(&keeper.persist(), &keeper.restore());
-        keeper
-    }
-
-    /// The usual command.
-    fn persist(&self) -> String {
-        let file = self.file.display();
-        format!(
-            "cat >'{file}.new' && mv '{file}.new' '{file}' && {}",
-            self.runs.script("run")
-        )
-    }
-
-    fn restore(&self) -> String {
-        let file = self.file.display();
-        format!("if test -e '{file}'; then cat '{file}'; fi")
-    }
-
-    fn configure(&self, persist: &str, restore: &str) {
-        let mut config = format!(
-            "persist_cmd = {};\nrestore_cmd = {};\nerror_notify_cmd = {};\n",
-            quoted(persist),
-            quoted(restore),
-            self.errors.command("$PIZAUTH_MSG")
-        );
-        for name in ["a", "b", "c"] {
-            config += &self.provider.account(name, "");
-        }
-        self.user.write_config(&config);
-    }
-
-    #[track_caller]
-    fn log_in(&self, name: &str) {
-        log_in(&self.provider, &self.user.url(name));
-    }
-
-    fn kept(&self) -> String {
-        fs::read_to_string(&self.file).unwrap_or_default()
-    }
-
-    #[track_caller]
-    fn wait_for_kept(&self, what: &str) {
-        wait_until(&format!("{what} is kept"), || self.kept().contains(what));
-    }
-
-    #[track_caller]
-    fn kill(&self) {
-        let pid = self.user.pid().unwrap();
-        kill(pid, Signal::SIGKILL).unwrap();
-        wait_until("it is dead", || kill(pid, None).is_err() || is_zombie(pid));
-    }
-}
 
 /// Whoever logs out may take the runtime directory along, but not the server.
 #[test]
@@ -256,6 +176,24 @@ fn nothing_is_kept_after_a_failed_restore_until_there_is_something() {
         assert_eq!(keeper.runs.lines().len(), runs);
         assert_eq!(keeper.kept(), good);
     }
+    // Nor is a token that nobody had to log in for, nor a dump that brings nothing back.
+    let config = fs::read_to_string(user.config_file()).unwrap();
+    user.write_config(&format!(
+        "{config}account \"robot\" {{ grant = \"client_credentials\"; client_id = \"c\"; \
+         client_secret = \"SECRET\"; token_uri = \"{}\"; }}",
+        provider.token_uri()
+    ));
+    provider.script(Answer::json(
+        200,
+        "{\"access_token\":\"SECRET-robot\",\"token_type\":\"Bearer\",\"expires_in\":600}",
+    ));
+    user.start_background();
+    wait_until("the robot has its token", || user.show("robot").code == 0);
+    let others = good.replace("\"a\"", "\"z\"");
+    user.run_with_input(&["restore"], &others).expect(0);
+    user.run(&["shutdown"]).expect(0);
+    assert_eq!(keeper.kept(), good);
+    user.write_config(&config);
     // By hand. Until then, whoever asks is told.
     let started = user.run(&["server"]).expect(0);
     assert!(started.err.contains("warning: restore_cmd"), "{started:?}");

@@ -105,12 +105,13 @@ impl Server {
     /// Stops everything at a moment when no answer is awaited.
     fn freeze(&self) -> Result<(SecretText, Keeping), String> {
         for _ in 0..TRIES {
-            self.exchanges.wait_until_idle(LAST_ANSWERS);
+            // A revocation is an exchange, too, of which the vault does not know any more.
+            let is_idle = self.exchanges.wait_until_idle(LAST_ANSWERS);
             let closed = self.redirect.pause() && self.control.pause();
             // Once more: what may be kept has been decided meanwhile.
             let keeping = self.persister.pause();
             let vault = self.shared.look(|vault, _| vault.hand_over());
-            if let (true, Ok(vault)) = (closed, vault) {
+            if let (true, true, Ok(vault)) = (is_idle, closed, vault) {
                 return Ok((vault, keeping));
             }
             self.open_doors();
@@ -214,7 +215,7 @@ impl Server {
     fn shared_seat(&self) -> Result<(File, Arc<UnixListener>, bool), String> {
         let copy = |seat: &Seat| {
             let lock = seat.lock.try_clone().map_err(|error| error.to_string())?;
-            Ok((lock, Arc::clone(&seat.listener), seat.socket.is_some()))
+            Ok((lock, Arc::clone(&seat.listener), seat.owns_socket))
         };
         let copied = self.seat().as_ref().map(copy);
         copied.unwrap_or_else(|| Err("another server has taken over already".into()))

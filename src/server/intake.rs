@@ -152,7 +152,9 @@ impl<D: Door> Intake<D> {
         self.paused = self.paused.filter(|until| *until > now);
         self.listen(self.is_open && self.paused.is_none())?;
         let parked = self.parked.iter().map(|client| client.deadline);
-        let waiting = self.waiting.iter().map(|client| client.until);
+        // Nobody is told anything as long as it is closed, late or not.
+        let waiting = self.waiting.iter().filter(|_| self.is_open);
+        let waiting = waiting.map(|client| client.until);
         let lull = (!is_wiped).then(|| now + LULL);
         let deadlines = parked.chain(waiting).chain(self.paused).chain(lull);
         // Rounded up, so as not to wake up a moment too early.

@@ -57,8 +57,8 @@ use self::shared::{Aftermath, Shared};
 use self::shell::Command;
 pub use self::startup::run;
 use self::strangers::Strangers;
-use crate::clock::{Now, Timestamp};
-use crate::config::{Account, AccountName, Config};
+use crate::clock::{self, Moment, Now, Timestamp};
+use crate::config::{Account, AccountName, Config, GrantType};
 use crate::protocol::{Protection, ServerInfo};
 use crate::sys;
 use crate::vault::Vault;
@@ -111,8 +111,8 @@ struct Seat {
     lock: File,
     /// The control socket, which the control thread takes from; here to be handed on.
     listener: Arc<UnixListener>,
-    /// Its path, where it is the server's to remove.
-    socket: Option<PathBuf>,
+    /// Whether that is the server's to remove.
+    owns_socket: bool,
 }
 
 /// Why a server ends.
@@ -170,7 +170,11 @@ impl Server {
                 (config.auth_notify_cmd.as_ref(), variables)
             }),
             Task::Announce(event) => {
-                if matches!(event, Event::New | Event::Refreshed) {
+                // A token that is got without the user does not tell that this one has done
+                // without what could not be restored.
+                if matches!(event, Event::New | Event::Refreshed)
+                    && account.authority.grant != GrantType::ClientCredentials
+                {
                     self.persister.obtained();
                 }
                 log::info!("account '{}': {}", account.name, event.name());
@@ -278,11 +282,13 @@ impl Server {
 
     /// Sees to it that nothing is lost when the process ends: the answers to requests that may
     /// have changed a refresh token are awaited, and the last state is kept.
-    fn settle(&self) {
+    /// It takes no longer than until `limit`.
+    fn settle(&self, limit: Moment) {
         self.ending.store(true, Ordering::Release);
         if self.shared.settings().config.persist_cmd.is_some() {
-            self.exchanges.wait_until_idle(LAST_ANSWERS);
-            self.persister.flush();
+            let left = || limit.since(clock::moment());
+            self.exchanges.wait_until_idle(LAST_ANSWERS.min(left()));
+            self.persister.flush(left());
         }
     }
 

@@ -114,11 +114,11 @@ impl Persister {
     }
 
     /// Waits until the last change is kept, or cannot be.
-    pub(super) fn flush(&self) {
+    pub(super) fn flush(&self, limit: Duration) {
         let (done, is_done) = channel();
         self.tell(Signal::Flush(done));
         // Where it takes too long, the dump before this one is what is kept.
-        let _ = is_done.recv_timeout(PERSIST_LIMIT + LONGEST_DELAY);
+        let _ = is_done.recv_timeout(limit);
     }
 
     /// Waits until no command is running, and has none run before [`Self::resume`].
@@ -159,7 +159,7 @@ pub(super) fn restore(server: &Arc<Server>) -> Keeping {
 
 fn take_over(server: &Arc<Server>, script: &str) -> Result<String, String> {
     let command = command("restore_cmd", script, RESTORE_LIMIT);
-    let finished = shell::pipe(&command, &SecretText::new(String::new()));
+    let finished = shell::pipe(&command, None);
     if finished.ended.code() != Some(0) {
         return Err(finished.ended.to_string());
     }
@@ -222,7 +222,10 @@ pub(super) fn run(server: &Arc<Server>, inbox: &Inbox, keeping: Keeping) {
         match signal {
             Ok(Signal::Changed) => work.postpone(),
             Ok(Signal::Obtained) => work.obtained(),
-            Ok(Signal::Revoked) => work.keeping.revoked(),
+            Ok(Signal::Revoked) => {
+                work.keeping.revoked();
+                work.postpone();
+            }
             Ok(Signal::Flush(done)) => {
                 if work.due.is_some() {
                     work.keep(server);
@@ -307,7 +310,8 @@ impl Work {
 }
 
 fn hand_over(script: &str, dump: &SecretText) -> Result<(), String> {
-    let ended = shell::pipe(&command("persist_cmd", script, PERSIST_LIMIT), dump).ended;
+    let command = command("persist_cmd", script, PERSIST_LIMIT);
+    let ended = shell::pipe(&command, Some(dump)).ended;
     match ended.code() {
         Some(0) => Ok(()),
         _ => Err(ended.to_string()),

@@ -3,8 +3,8 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -24,35 +24,35 @@ pub(super) struct Place {
     pub(super) lock: File,
     pub(super) control: UnixListener,
     pub(super) redirect: Listeners,
-    /// The socket's path, to be removed at the end. `None` where it is not this server's to remove.
-    pub(super) socket: Option<PathBuf>,
+    /// To be removed at the end. `None` where it is not this server's to remove.
+    pub(super) socket: Option<OwnSocket>,
     /// `None` where the system does not tell when files go.
     pub(super) standing: Option<Standing>,
 }
 
 impl Place {
-    /// Takes the place of nobody.
+    /// Takes the place of nobody, whose lock this process has.
     ///
     /// # Errors
-    /// Where another server has it, or the system refuses; the text is for people.
+    /// Where the system refuses; the text is for people.
     pub(super) fn make(
+        lock: File,
         paths: &RuntimePaths,
         dir: &RuntimeDir,
         config: &Config,
-        passed: Vec<OwnedFd>,
+        passed: Option<OwnedFd>,
     ) -> Result<Self, String> {
-        let lock = take_lock(dir, &paths.lock)?;
         let (redirect, _) = Listeners::default().adapt(&Said::default(), config)?;
         // Last, so that no socket is left behind where something else fails.
-        let (control, socket) = match passed.into_iter().next() {
+        let (control, socket) = match passed {
             Some(control) => (adopt(control)?, None),
-            None => (
-                bind_control(dir, &paths.socket)?,
-                Some(paths.socket.clone()),
-            ),
+            None => {
+                let control = bind_control(dir, &paths.socket)?;
+                (control, Some(OwnSocket::at(&paths.socket)))
+            }
         };
         Ok(Self {
-            standing: Standing::of(paths, &lock, socket.as_deref()),
+            standing: Standing::of(paths, &lock, socket.as_ref()),
             lock,
             control,
             redirect,
@@ -74,9 +74,10 @@ impl Place {
         taken.moved = moved;
         let failed = |error: io::Error| text(&error);
         let lock = taken.lock.try_clone().map_err(failed)?.into();
-        let socket = taken.handover.owns_socket.then(|| paths.socket.clone());
+        let owns_socket = taken.handover.owns_socket;
+        let socket = owns_socket.then(|| OwnSocket::at(&paths.socket));
         Ok(Self {
-            standing: Standing::of(paths, &lock, socket.as_deref()),
+            standing: Standing::of(paths, &lock, socket.as_ref()),
             lock,
             control: taken.control.try_clone().map_err(failed)?,
             redirect,
@@ -90,8 +91,32 @@ pub(super) struct Standing {
     removals: Removals,
     /// Locked, so that those who clean up temporary directories pass it by.
     _directory: File,
-    /// Each where it is, and which one it is.
-    files: Vec<(PathBuf, Identity)>,
+    /// Each where it is, and which one it is; `None` where it is lost already.
+    files: Vec<(PathBuf, Option<Identity>)>,
+}
+
+/// A control socket that a server made, or the one before it.
+#[derive(Clone)]
+pub(super) struct OwnSocket {
+    path: PathBuf,
+    identity: Option<Identity>,
+}
+
+impl OwnSocket {
+    /// The one that is there.
+    fn at(path: &Path) -> Self {
+        Self {
+            path: path.into(),
+            identity: fs::symlink_metadata(path).ok().as_ref().map(identity),
+        }
+    }
+
+    /// Removes it, unless it is another server's by now.
+    pub(super) fn remove(&self) {
+        if is_there(&self.path, self.identity) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// The device and the number of a file.
@@ -102,13 +127,11 @@ fn identity(metadata: &Metadata) -> Identity {
 }
 
 impl Standing {
-    fn of(paths: &RuntimePaths, lock: &File, socket: Option<&Path>) -> Option<Self> {
+    fn of(paths: &RuntimePaths, lock: &File, socket: Option<&OwnSocket>) -> Option<Self> {
         let find = || {
             let removals = Removals::from(&paths.dir)?;
-            let mut files = vec![(paths.lock.clone(), identity(&lock.metadata()?))];
-            if let Some(socket) = socket {
-                files.push((socket.into(), identity(&fs::symlink_metadata(socket)?)));
-            }
+            let mut files = vec![(paths.lock.clone(), Some(identity(&lock.metadata()?)))];
+            files.extend(socket.map(|socket| (socket.path.clone(), socket.identity)));
             let directory = File::open(&paths.dir)?;
             let _ = directory.try_lock_shared();
             Ok(Self {
@@ -139,21 +162,14 @@ impl Standing {
 }
 
 /// Also where the system does not say.
-fn is_there(path: &Path, known: Identity) -> bool {
+fn is_there(path: &Path, known: Option<Identity>) -> bool {
     match fs::symlink_metadata(path) {
-        Ok(found) => identity(&found) == known,
+        Ok(found) => Some(identity(&found)) == known,
         Err(error) => !matches!(
             error.kind(),
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
         ),
     }
-}
-
-/// Whether a server holds the lock. A socket alone does not tell: the system's service manager may
-/// have opened it for this process.
-pub(super) fn is_taken(paths: &RuntimePaths) -> bool {
-    let lock = File::open(&paths.lock);
-    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
 /// The sockets that the system's service manager has opened for this process (socket activation).
@@ -181,9 +197,20 @@ fn adopt(control: OwnedFd) -> Result<UnixListener, String> {
     Ok(listener)
 }
 
-/// Takes the lock that each server holds for as long as it lives, whatever ends it. The file stays
-/// when the server goes: were it removed, two servers could each hold the lock of another file.
-fn take_lock(dir: &RuntimeDir, path: &Path) -> Result<File, String> {
+/// The lock that each server holds for as long as it lives, whatever ends it.
+pub(super) enum Lock {
+    /// This process has it.
+    Ours(File),
+    /// Another server has it; what to say where that is not wanted.
+    Held(String),
+}
+
+/// Takes the lock. The file stays when the server goes: were it removed, two servers could each hold
+/// the lock of another file.
+///
+/// # Errors
+/// Where the system refuses; the text is for people.
+pub(super) fn lock(dir: &RuntimeDir, path: &Path) -> Result<Lock, String> {
     let shown = path.display();
     let mut file = dir
         .open_lock()
@@ -193,21 +220,31 @@ fn take_lock(dir: &RuntimeDir, path: &Path) -> Result<File, String> {
             // The id in it is a dead server's. This one's follows when it has its final one.
             file.set_len(0)
                 .map_err(|error| format!("cannot write to '{shown}': {}", text(&error)))?;
-            Ok(file)
+            Ok(Lock::Ours(file))
         }
         Err(std::fs::TryLockError::WouldBlock) => {
             let who = match holder(&mut file) {
                 None => String::new(),
                 Some(pid) => format!(" (process {pid})"),
             };
-            Err(format!(
+            Ok(Lock::Held(format!(
                 "a pizauth server is running already{who}: 'pizauth shutdown' ends it"
-            ))
+            )))
         }
         Err(std::fs::TryLockError::Error(error)) => {
             Err(format!("cannot lock '{shown}': {}", text(&error)))
         }
     }
+}
+
+/// What is written in a lock file that others read, too; `None` where it is nothing, or cannot be
+/// read.
+pub(super) fn signature(lock: BorrowedFd<'_>) -> Option<String> {
+    let file = File::from(lock.try_clone_to_owned().ok()?);
+    let mut bytes = [0; 32];
+    let count = file.read_at(&mut bytes, 0).ok()?;
+    let text = std::str::from_utf8(&bytes[..count]).ok()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// The process whose id is in the lock file. `None` where there is no such process: the server that
@@ -232,7 +269,8 @@ pub(super) fn sign(mut lock: &File) -> io::Result<()> {
     lock.write_all(format!("{id}\n").as_bytes())
 }
 
-/// Lets another server have the lock, which takes this one's id for nobody's while it starts.
+/// Lets another server have the lock. This one's id is taken out first: until the other has signed,
+/// nobody must take it for the one that is running.
 ///
 /// # Errors
 /// Where the system refuses; the lock goes with the process.

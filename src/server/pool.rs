@@ -122,11 +122,15 @@ impl Pool {
         drop(dropped);
     }
 
-    /// Waits until nothing is being done and nothing waits, but not for longer than `limit`.
-    pub(super) fn wait_until_idle(&self, limit: Duration) {
+    /// Waits until nothing is being done and nothing waits, but not for longer than `limit`. Says
+    /// whether that is so.
+    pub(super) fn wait_until_idle(&self, limit: Duration) -> bool {
         let queues = self.0.lock();
         let busy = |queues: &mut Queues| queues.busy + queues.queued > 0;
-        drop(self.0.done.wait_timeout_while(queues, limit, busy));
+        match self.0.done.wait_timeout_while(queues, limit, busy) {
+            Ok((_, waited)) => !waited.timed_out(),
+            Err(_) => false,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::oauth::client::Authentication;
 use crate::oauth::endpoints::Endpoints;
 use crate::oauth::metadata::{self, Metadata, MetadataFault};
 use crate::oauth::token::{Failure, FailureKind};
-use crate::secret::{ClientSecret, SecretText};
+use crate::secret::ClientSecret;
 use crate::server::fetched::Fetched;
 use crate::server::shell::{self, Command};
 use crate::transport::Transport;
@@ -131,7 +131,7 @@ fn run_secret_cmd(account: &Account, script: &str) -> Result<ClientSecret, Strin
             environment: vec![("PIZAUTH_ACCOUNT", account.name.to_string())],
             limit: SECRET_LIMIT,
         },
-        &SecretText::new(String::new()),
+        None,
     );
     if finished.ended.code() != Some(0) {
         return Err(format!("client_secret_cmd {}", finished.ended));

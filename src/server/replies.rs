@@ -127,7 +127,9 @@ impl Server {
         match self.restore_dump(dump) {
             Err(error) => Reply::Error(format!("nothing was restored: {error}")),
             Ok(report) => {
-                self.persister.obtained();
+                if report.restored > 0 {
+                    self.persister.obtained();
+                }
                 Reply::Done(report.to_string())
             }
         }

@@ -89,10 +89,12 @@ pub(super) fn tell(command: &Command) -> Ended {
     converse(command, None, true).ended
 }
 
-/// Runs `command` to its end with `input` on its standard input, and keeps what it prints. It is
-/// killed when the server ends.
-pub(super) fn pipe(command: &Command, input: &SecretText) -> Finished {
-    converse(command, Some(input.expose().as_bytes()), false)
+/// Runs `command` to its end with `input` on its standard input, and keeps what it prints. Where the
+/// server ends, it is killed, unless it has all of an input by then: what it makes of that is of use
+/// to the next one.
+pub(super) fn pipe(command: &Command, input: Option<&SecretText>) -> Finished {
+    let bytes = input.map_or(&[][..], |input| input.expose().as_bytes());
+    converse(command, Some(bytes), input.is_some())
 }
 
 fn converse(command: &Command, input: Option<&[u8]>, outlives: bool) -> Finished {

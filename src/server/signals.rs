@@ -18,6 +18,18 @@ pub(super) fn block() -> nix::Result<()> {
     handled().thread_block()
 }
 
+/// Does `work` while TERM and INT end the process at once, unless whoever started it has it ignore
+/// them. For when nobody waits for signals yet.
+pub(super) fn while_deadly<T>(work: impl FnOnce() -> T) -> T {
+    let deadly: SigSet = [Signal::SIGTERM, Signal::SIGINT].into_iter().collect();
+    let is_deadly = deadly.thread_unblock();
+    let done = work();
+    if is_deadly.is_ok() {
+        let _ = deadly.thread_block();
+    }
+    done
+}
+
 /// Works until it is told to end the server.
 pub(super) fn run(server: &Arc<Server>) {
     loop {

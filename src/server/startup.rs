@@ -34,7 +34,7 @@ use crate::server::settings::Settings;
 use crate::server::shared::Shared;
 use crate::server::shell::Command;
 use crate::server::strangers::Strangers;
-use crate::server::taking::{self, Taken};
+use crate::server::taking::{self, Predecessor, Taken};
 use crate::server::{End, Seat, Server, refresher, signals, threads};
 use crate::sys;
 use crate::vault::Vault;
@@ -104,19 +104,20 @@ fn prepare(options: &ServerOptions, passed: Vec<OwnedFd>) -> Result<Prepared, St
     files::open_through(helper::open);
     let paths = RuntimePaths::find();
     let dir = paths.prepare().map_err(|error| error.to_string())?;
-    let mut old = None;
-    if options.replace && place::is_taken(&paths) {
-        // What is handed over is secret from its first moment here.
-        sys::hide_memory().map_err(|error| text(&error))?;
-        old = taking::take(&paths.socket)?;
-    }
-    if config.https_listen != Listen::Off {
-        // So is the key of a certificate.
+    if options.replace || config.https_listen != Listen::Off {
+        // What is handed over, and the key of a certificate, is secret from its first moment here.
         sys::hide_memory().map_err(|error| text(&error))?;
     }
-    let place = match &mut old {
-        Some(taken) => Place::inherit(&paths, &config, taken)?,
-        None => Place::make(&paths, &dir, &config, passed)?,
+    let mut passed = passed.into_iter();
+    let (place, old) = match taking::predecessor(options.replace, &paths, &dir)? {
+        Predecessor::Nobody(lock) => {
+            let place = Place::make(lock, &paths, &dir, &config, passed.next())?;
+            (place, None)
+        }
+        Predecessor::Server(mut taken) => {
+            let place = Place::inherit(&paths, &config, &mut taken)?;
+            (place, Some(*taken))
+        }
     };
     if let Some(warning) = place.redirect.certificate().and_then(Certificate::warning) {
         console::say(&mut io::stderr(), &format!("warning: {warning}"));
@@ -135,7 +136,7 @@ fn serve(prepared: Prepared, detaching: Option<Detaching>, verbosity: u8) -> Res
     let socket = prepared.place.socket.clone();
     let forsake = || {
         if let Some(socket) = &socket {
-            let _ = std::fs::remove_file(socket);
+            socket.remove();
         }
     };
     let opened = open(prepared).and_then(|opened| begin(opened, detaching, verbosity));
@@ -159,7 +160,8 @@ fn serve(prepared: Prepared, detaching: Option<Detaching>, verbosity: u8) -> Res
     log::info!("ready, with {count} account{s}");
     // What was restored or taken over went through this thread, which now waits for the end.
     sys::wipe_stack();
-    let exit = finish(&server, ended.recv().unwrap_or(End::Failed), forsake);
+    let end = ended.recv().unwrap_or(End::Failed);
+    let exit = finish(&server, end, &ended, forsake);
     server.strangers.say_the_rest();
     log::info!("ended");
     Ok(exit)
@@ -211,7 +213,7 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
         seat: Mutex::new(Some(Seat {
             lock: place.lock,
             listener: Arc::clone(&listener),
-            socket: place.socket,
+            owns_socket: place.socket.is_some(),
         })),
         control: control_handle,
         redirect: redirect_handle,
@@ -231,7 +233,8 @@ fn open(prepared: Prepared) -> Result<Opened, String> {
     spawn_with(&server, "notifier", move |_| notifier::run(&commands))?;
     let keeping = match &old {
         Some(taken) => taken.handover.keeping,
-        None => persister::restore(&server),
+        // It may take minutes, and ask the user something.
+        None => signals::while_deadly(|| persister::restore(&server)),
     };
     let redirect =
         Intake::new(Redirect(Arc::clone(&server)), entrances, redirect_news).map_err(failed)?;
@@ -274,7 +277,7 @@ fn begin(opened: Opened, detaching: Option<Detaching>, verbosity: u8) -> Result<
         detaching.prepare(verbosity)?;
     }
     if let Some(taken) = &old {
-        taking::begin(taken, &RuntimePaths::find().socket)?;
+        taking::begin(taken)?;
     }
     let signed = server.seat().as_ref().map(|seat| place::sign(&seat.lock));
     match signed {

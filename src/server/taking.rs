@@ -3,21 +3,25 @@
 //! Nothing is begun here before the old server has given its word; what it hands over, and when it
 //! takes it back, is in [`crate::server::handover`].
 
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::console;
+use crate::paths::{RuntimeDir, RuntimePaths};
 use crate::protocol::{
     HANDOVER_BEGUN, HANDOVER_DONE, HANDOVER_FORMAT, HANDOVER_READY, Reply, Request,
     read_handover_head,
 };
 use crate::server::handover::{Handover, NotThat, expect, is_gone};
+use crate::server::place::{self, Lock};
 use crate::server::redirect::{Certificate, Listeners};
 use crate::sys;
 use crate::vault::Vault;
@@ -36,10 +40,16 @@ const MAX_REASON: u64 = 64 * 1024;
 /// The longest head of a hand-over.
 const MAX_HEAD: usize = 32;
 
+/// How often, and how soon again, a server is looked for that has the lock and is not heard.
+const LOOKS: u32 = 40;
+const NEXT_LOOK: Duration = Duration::from_millis(50);
+
 /// What a new server gets from the old one.
 pub(super) struct Taken {
     pub(super) handover: Handover,
     pub(super) lock: OwnedFd,
+    /// What was in the lock file then.
+    signed: Option<String>,
     pub(super) control: UnixListener,
     pub(super) redirect: Listeners,
     /// Which redirect listeners are others than the old server's.
@@ -57,13 +67,57 @@ impl Taken {
         let text = std::mem::take(&mut self.handover.vault);
         vault.take_over(&text, self.moved, clock::moment())
     }
+
+    /// Whether the lock file is as the old server had it when it handed over.
+    fn is_still_signed(&self) -> bool {
+        self.signed.is_some() && place::signature(self.lock.as_fd()) == self.signed
+    }
+}
+
+/// Who was there before.
+pub(super) enum Predecessor {
+    /// Nobody: the lock is this process's.
+    Nobody(File),
+    /// A server, which has given this one everything.
+    Server(Box<Taken>),
+}
+
+/// Takes the lock, or takes over from the server that has it, where it is to be replaced.
+///
+/// # Errors
+/// Where there is a server that stays; the text is for people.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing tells that a lock is free, or that somebody listens"
+)]
+pub(super) fn predecessor(
+    replace: bool,
+    paths: &RuntimePaths,
+    dir: &RuntimeDir,
+) -> Result<Predecessor, String> {
+    let mut looks = 0;
+    loop {
+        let in_the_way = match place::lock(dir, &paths.lock)? {
+            Lock::Ours(lock) => return Ok(Predecessor::Nobody(lock)),
+            Lock::Held(in_the_way) => in_the_way,
+        };
+        if !replace || looks == LOOKS {
+            return Err(in_the_way);
+        }
+        if let Some(taken) = take(&paths.socket)? {
+            return Ok(Predecessor::Server(Box::new(taken)));
+        }
+        // It has not got as far as listening, or is about to end.
+        looks += 1;
+        thread::sleep(NEXT_LOOK);
+    }
 }
 
 /// Asks the server at `socket` for everything. `None` where there is no server.
 ///
 /// # Errors
 /// Where there is one that does not hand over.
-pub(super) fn take(socket: &Path) -> Result<Option<Taken>, String> {
+fn take(socket: &Path) -> Result<Option<Taken>, String> {
     for _ in 0..REPEATS {
         match take_once(socket)? {
             Offer::Nobody => return Ok(None),
@@ -122,6 +176,7 @@ fn take_once(socket: &Path) -> Result<Offer, String> {
         .ok_or("the running server hands over too few sockets: stop it first")?;
     Ok(Offer::Given(Box::new(Taken {
         handover,
+        signed: place::signature(lock.as_fd()),
         lock,
         control: control.into(),
         redirect,
@@ -179,19 +234,19 @@ fn read_head(old: &UnixStream) -> io::Result<(String, Vec<OwnedFd>)> {
 ///
 /// # Errors
 /// Where it gives no such word: it has lost patience, and goes on itself.
-pub(super) fn begin(taken: &Taken, socket: &Path) -> Result<(), String> {
+pub(super) fn begin(taken: &Taken) -> Result<(), String> {
     let mut old = &taken.old;
-    let said = old
-        .write_all(HANDOVER_READY)
-        .and_then(|()| expect(old, HANDOVER_DONE));
-    match said {
+    // Where it goes on itself, it has said so and hung up: then it does not hear this, but it is heard.
+    let _ = old.write_all(HANDOVER_READY);
+    match expect(old, HANDOVER_DONE) {
         Ok(()) => {
             log::info!("taking over from version {}", taken.handover.version);
             let _ = old.write_all(HANDOVER_BEGUN);
             Ok(())
         }
-        // It says so where it goes on, and removes the socket where it ends as it was told to.
-        Err(error) if is_gone(&error) && socket.exists() => {
+        // It says so where it goes on, and takes its id out of the lock file where it ends as it was
+        // told to. Then another server may be there by now.
+        Err(error) if is_gone(&error) && taken.is_still_signed() => {
             log::warn!("the old server died while it handed over");
             Ok(())
         }
@@ -210,5 +265,78 @@ fn reason(error: &io::Error, old: &UnixStream) -> Option<String> {
     match Reply::decode(&whole) {
         Ok(Reply::Error(reason)) => Some(reason),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt as _;
+
+    use super::*;
+    use crate::client::testing::TempDir;
+    use crate::server::redirect::Said;
+    use crate::vault::keeping::Keeping;
+
+    /// What a server with this number has handed over, that server's end, and the lock file.
+    fn taken(dir: &TempDir, id: &str) -> (Taken, UnixStream, File) {
+        let lock = File::create_new(dir.path().join("lock")).unwrap();
+        lock.write_all_at(id.as_bytes(), 0).unwrap();
+        let shared = File::open(dir.path().join("lock")).unwrap();
+        let (old, theirs) = UnixStream::pair().unwrap();
+        let taken = Taken {
+            handover: Handover {
+                version: String::new(),
+                said: Said::default(),
+                https_sockets: 0,
+                certificate: None,
+                owns_socket: true,
+                keeping: Keeping::default(),
+                vault: Zeroizing::default(),
+            },
+            signed: place::signature(shared.as_fd()),
+            lock: shared.into(),
+            control: UnixListener::bind(dir.path().join("socket")).unwrap(),
+            redirect: Listeners::default(),
+            moved: Moved::default(),
+            old,
+        };
+        (taken, theirs, lock)
+    }
+
+    #[test]
+    fn a_server_that_gives_its_word_is_taken_over_from() {
+        let (taken, mut old, _) = taken(&TempDir::new(), "123\n");
+        old.write_all(HANDOVER_DONE).unwrap();
+        begin(&taken).unwrap();
+        expect(&old, HANDOVER_READY).unwrap();
+        expect(&old, HANDOVER_BEGUN).unwrap();
+    }
+
+    #[test]
+    fn one_that_died_is_too() {
+        let (taken, old, _) = taken(&TempDir::new(), "123\n");
+        drop(old);
+        begin(&taken).unwrap();
+    }
+
+    #[test]
+    fn one_that_goes_on_is_not_even_where_it_is_heard_late() {
+        let (taken, mut old, _) = taken(&TempDir::new(), "123\n");
+        let reason = Reply::Error("out of patience".into());
+        old.write_all(&reason.encode()).unwrap();
+        drop(old);
+        let told = begin(&taken).unwrap_err();
+        assert!(told.ends_with("out of patience"), "{told}");
+    }
+
+    #[test]
+    fn nor_is_one_that_has_ended_or_that_another_one_has_followed() {
+        for left in ["", "124\n"] {
+            let (taken, old, lock) = taken(&TempDir::new(), "123\n");
+            lock.set_len(0).unwrap();
+            lock.write_all_at(left.as_bytes(), 0).unwrap();
+            drop(old);
+            assert!(begin(&taken).is_err(), "{left:?}");
+        }
     }
 }

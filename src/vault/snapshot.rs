@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -25,6 +26,10 @@ use crate::vault::transition::Restored;
 
 /// The version of the format that this program writes, and the only one that it reads.
 const VERSION: u32 = 1;
+
+/// How far the clock of this machine may be behind what it was when a dump was made, and tokens in it
+/// are still taken for as old as it says.
+const AHEAD: Duration = Duration::from_secs(5 * 60);
 
 #[derive(Serialize, Deserialize)]
 struct Dump<A> {
@@ -325,7 +330,10 @@ impl Undumped {
             expires.min(now.moment + lifetime)
         });
         let live = self.access_token.zip(expires);
-        let live = live.filter(|(_, expires)| *expires > now.moment);
+        // Where it seems to be of the future, nothing tells how old the token is: another is got
+        // where that can be done.
+        let is_known = login.is_none() || now.moment_of(self.obtained_at) <= now.moment + AHEAD;
+        let live = live.filter(|(_, expires)| *expires > now.moment && is_known);
         let Some((token, expires)) = live else {
             return login.map(|login| Restored::Expired(login, obtained));
         };

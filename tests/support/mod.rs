@@ -25,6 +25,7 @@
 
 pub mod attack;
 pub mod browser;
+pub mod keeper;
 pub mod pizauth;
 pub mod ports;
 pub mod provider;

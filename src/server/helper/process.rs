@@ -261,7 +261,7 @@ fn watch(
             Woken::TimeOver => return Ok(Some(Told::TimedOut)),
             Woken::Readable => match (&*server).read(&mut [0; 1]) {
                 Ok(count) if count > 0 => *kept = None,
-                _ if run.outlives => listener = None,
+                _ if run.outlives && kept.is_none() => listener = None,
                 _ => return Ok(Some(Told::TimedOut)),
             },
         }
