@@ -54,7 +54,7 @@ fn waiting(user_dir: &Path, name: &str) -> String {
     };
     quoted(&format!(
         "cat >/dev/null; echo $$ >'{0}.new'; mv '{0}.new' '{0}'; \
-         while ! test -e '{1}'; do sleep 0.05; done; echo done >'{2}'",
+         while ! test -e '{1}'; do sleep 0.05; done; echo done; echo done >'{2}'",
         path("begun"),
         path("go"),
         path("done")
@@ -202,10 +202,12 @@ fn what_tells_and_what_keeps_goes_on_when_the_server_was_killed_and_the_rest_doe
     user.signal(Signal::SIGKILL);
     wait_until("client_secret_cmd was killed", || is_gone(secret));
     assert!(!is_gone(event) && !is_gone(persist));
+    let file = |name: &str, what| user.dir().join(format!("{name}-{what}"));
     for name in ["event", "persist"] {
-        fs::write(user.dir().join(format!("{name}-go")), "").unwrap();
-        let done = user.dir().join(format!("{name}-done"));
-        wait_until("it is done", || done.exists());
+        fs::write(file(name, "go"), "").unwrap();
+    }
+    for name in ["event", "persist"] {
+        wait_until("it is done", || file(name, "done").exists());
     }
     assert!(!user.dir().join("secret-done").exists());
 }

@@ -19,6 +19,9 @@ const LAST_COMMANDS: Duration = Duration::from_secs(60);
 /// the service manager: systemd for 90 seconds.
 const LAST_WORK: Duration = Duration::from_secs(75);
 
+/// How long what concerns all accounts may take, such as restoring a dump, where it is under way.
+const LAST_CHORES: Duration = Duration::from_secs(1);
+
 /// How long the last client may take to read that the server has ended.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -54,7 +57,9 @@ pub(super) fn finish(
     // The next server may want the same one, or be there already.
     server.redirect.close();
     server.shared.settings().close();
-    // What has changed since, and will not any more.
+    // What has changed since; nothing more is begun.
+    server.shared.set_paused(true);
+    server.chores.wait_until_idle(LAST_CHORES);
     server.settle(limit);
     forsake();
     server.seat().as_ref().map(|seat| place::leave(&seat.lock));

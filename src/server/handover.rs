@@ -105,9 +105,10 @@ impl Server {
     /// Stops everything at a moment when no answer is awaited.
     fn freeze(&self) -> Result<(SecretText, Keeping), String> {
         for _ in 0..TRIES {
-            // A revocation is an exchange, too, of which the vault does not know any more.
-            let is_idle = self.exchanges.wait_until_idle(LAST_ANSWERS);
+            self.exchanges.wait_until_idle(LAST_ANSWERS);
             let closed = self.redirect.pause() && self.control.pause();
+            // A revocation is an exchange, too, of which the vault does not know any more.
+            let is_idle = self.exchanges.wait_until_idle(Duration::ZERO);
             // Once more: what may be kept has been decided meanwhile.
             let keeping = self.persister.pause();
             let vault = self.shared.look(|vault, _| vault.hand_over());

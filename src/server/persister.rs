@@ -231,6 +231,8 @@ pub(super) fn run(server: &Arc<Server>, inbox: &Inbox, keeping: Keeping) {
                     work.keep(server);
                     sys::wipe_stack();
                 }
+                // Where it failed, the same once more is of no use.
+                work.due = None;
                 let _ = done.send(());
             }
             Ok(Signal::Pause(paused)) => {

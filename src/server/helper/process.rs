@@ -209,6 +209,8 @@ fn perform(server: &UnixStream, run: &Run, pipes: Vec<OwnedFd>) -> io::Result<To
 fn start(run: &Run, input: Option<OwnedFd>, output: Option<OwnedFd>) -> io::Result<Child> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let pipe = |end: Option<OwnedFd>| end.map_or_else(Stdio::null, Stdio::from);
+    // Who is to go on when the server is gone must not need a reader.
+    let output = output.filter(|_| !run.outlives);
     let mut process = Command::new(shell.unwrap_or_else(|| FALLBACK_SHELL.into()));
     sys::unblock_signals(&mut process)
         .arg("-c")
@@ -245,6 +247,9 @@ fn finish(
     Ok(ended?.unwrap_or(Told::Exited(status.into_raw())))
 }
 
+/// How long a command may still take over a dump when the server is gone.
+const LAST_DUMP: Duration = Duration::from_secs(5);
+
 /// Waits until a command has ended or must end, which is what the server is told then.
 fn watch(
     server: &UnixStream,
@@ -252,8 +257,9 @@ fn watch(
     run: &Run,
     kept: &mut Option<OwnedFd>,
 ) -> io::Result<Option<Told>> {
-    let deadline = clock::moment() + Duration::from_millis(run.limit);
+    let mut deadline = clock::moment() + Duration::from_millis(run.limit);
     let mut listener = Some(server);
+    let is_keeping = kept.is_some();
     loop {
         let left = deadline.since(clock::moment());
         match sys::wait_for_end_or(id, listener, left)? {
@@ -261,7 +267,13 @@ fn watch(
             Woken::TimeOver => return Ok(Some(Told::TimedOut)),
             Woken::Readable => match (&*server).read(&mut [0; 1]) {
                 Ok(count) if count > 0 => *kept = None,
-                _ if run.outlives && kept.is_none() => listener = None,
+                _ if run.outlives && kept.is_none() => {
+                    listener = None;
+                    if is_keeping {
+                        // The next server may have something newer to keep.
+                        deadline = deadline.min(clock::moment() + LAST_DUMP);
+                    }
+                }
                 _ => return Ok(Some(Told::TimedOut)),
             },
         }
