@@ -27,8 +27,7 @@ use crate::vault::transition::Restored;
 /// The version of the format that this program writes, and the only one that it reads.
 const VERSION: u32 = 1;
 
-/// How far the clock of this machine may be behind what it was when a dump was made, and tokens in it
-/// are still taken for as old as it says.
+/// A dump that is further ahead of the clock does not tell how old its tokens are.
 const AHEAD: Duration = Duration::from_secs(5 * 60);
 
 #[derive(Serialize, Deserialize)]
@@ -276,10 +275,8 @@ impl Vault {
 
     /// What of a dumped account is to be put in force.
     fn judge(&self, undumped: Undumped, now: Now) -> Result<Restored, Skipped> {
-        let entry = self
-            .entries
-            .get(undumped.account.as_str())
-            .ok_or(Skipped::Unknown)?;
+        let entry = self.entries.get(undumped.account.as_str());
+        let entry = entry.ok_or(Skipped::Unknown)?;
         if authority_digest(&entry.account.authority) != undumped.authority {
             return Err(Skipped::OtherAuthority);
         }
@@ -330,8 +327,7 @@ impl Undumped {
             expires.min(now.moment + lifetime)
         });
         let live = self.access_token.zip(expires);
-        // Where it seems to be of the future, nothing tells how old the token is: another is got
-        // where that can be done.
+        // Where it may be of any age, another one is got if that is possible.
         let is_known = login.is_none() || now.moment_of(self.obtained_at) <= now.moment + AHEAD;
         let live = live.filter(|(_, expires)| *expires > now.moment && is_known);
         let Some((token, expires)) = live else {
