@@ -8,9 +8,9 @@
 mod support;
 
 use std::fs;
-use std::process::Child;
 
 use nix::sys::signal::{Signal, kill};
+use support::attack::{control, hear, send, wait_for_accepted};
 use support::pizauth::is_zombie;
 use support::provider::quoted;
 use support::*;
@@ -62,10 +62,6 @@ impl Slow {
         act();
         self.begun.wait_for_lines(count + 1);
     }
-
-    fn ending(&self) -> Child {
-        self.user.spawn(&["shutdown"])
-    }
 }
 
 #[test]
@@ -78,7 +74,7 @@ fn what_comes_while_the_last_dump_is_made_is_kept_too() {
         slow.hold();
         log_in(provider, &first);
     });
-    let mut ending = slow.ending();
+    let mut ending = user.spawn(&["shutdown"]);
     assert_eq!(log_in(provider, &second).status, 200);
     let token = provider.last_token();
     slow.let_go();
@@ -98,11 +94,14 @@ fn all_who_have_it_end_are_told() {
         slow.hold();
         log_in(provider, &url);
     });
-    let ending: Vec<_> = (0..3).map(|_| slow.ending()).collect();
-    attack::wait_for_clients(user, 3);
+    let asked: Vec<_> = (0..3).map(|_| control(user)).collect();
+    for stream in &asked {
+        send(stream, b"shutdown\n");
+    }
+    wait_for_accepted(user, 3);
     slow.let_go();
-    for mut ending in ending {
-        assert!(ending.wait().unwrap().success());
+    for stream in asked {
+        assert!(hear(stream).starts_with("done "));
     }
 }
 
