@@ -19,7 +19,7 @@ use support::browser::{field, get, request};
 use support::*;
 
 /// What counts as quick: far more than it takes, since the machine may be busy.
-const QUICK: Duration = Duration::from_millis(4_500);
+const QUICK: Duration = Duration::from_secs(3);
 /// The longest head that is read.
 const MAX_HEAD: usize = 16 * 1024;
 
@@ -104,10 +104,9 @@ fn the_silent_and_the_half_heard_delay_nobody() {
             _ => send(stream, &hello),
         }
     }
-    let login = Instant::now();
     let page = log_in_securely(&provider, &user, &user.url("s"));
     assert_eq!(page.status, 200, "{page:?}");
-    assert!(login.elapsed() < QUICK, "{:?}", login.elapsed());
+    assert!(start.elapsed() < QUICK, "{:?}", start.elapsed());
     assert!(slowest_show(&user, "s", 20) < QUICK);
     let used = processor_time(&user);
     // Whoever is left has ten seconds.

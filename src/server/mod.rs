@@ -58,12 +58,13 @@ use self::shell::Command;
 pub use self::startup::run;
 use self::strangers::Strangers;
 use crate::clock::{self, Moment, Now, Timestamp};
-use crate::config::{Account, AccountName, Config, GrantType};
+use crate::config::{Account, AccountName, Config};
 use crate::protocol::{Protection, ServerInfo};
 use crate::sys;
 use crate::vault::Vault;
+use crate::vault::keeping;
 use crate::vault::order::{Order, Outcome, Task, Ticket};
-use crate::vault::transition::{Event, Probed};
+use crate::vault::transition::Probed;
 
 /// How long `transient_error_if_cmd` may take: it may want to wait for a network.
 const PROBE_LIMIT: Duration = Duration::from_secs(180);
@@ -170,11 +171,7 @@ impl Server {
                 (config.auth_notify_cmd.as_ref(), variables)
             }),
             Task::Announce(event) => {
-                // A token that is got without the user does not tell that this one has done
-                // without what could not be restored.
-                if matches!(event, Event::New | Event::Refreshed)
-                    && account.authority.grant != GrantType::ClientCredentials
-                {
+                if keeping::is_something_to_keep(event, account.authority.grant) {
                     self.persister.obtained();
                 }
                 log::info!("account '{}': {}", account.name, event.name());

@@ -3,6 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::GrantType;
+use crate::vault::transition::Event;
+
 /// What has happened that decides it.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Keeping {
@@ -46,6 +49,13 @@ impl Keeping {
     pub const fn allows(&self, empty: bool) -> bool {
         !self.unrestored && (!empty || self.revoked)
     }
+}
+
+/// Whether this tells that there is something to keep in the place of what could not be restored.
+/// A token that is got without the user tells nothing of what the user has logged in to.
+#[must_use]
+pub fn is_something_to_keep(event: Event, grant: GrantType) -> bool {
+    matches!(event, Event::New | Event::Refreshed) && grant != GrantType::ClientCredentials
 }
 
 #[cfg(test)]
